@@ -58,6 +58,9 @@ static const unsigned char index_html[] = {
 static const unsigned char learning_js[] = {
 #embed "page/learning.js"
 };
+static const unsigned char liveanswers_js[] = {
+#embed "page/liveanswers.js"
+};
 static const unsigned char losscurve_js[] = {
 #embed "page/losscurve.js"
 };
@@ -84,6 +87,9 @@ static const unsigned char selection_js[] = {
 };
 static const unsigned char selectionbar_js[] = {
 #embed "page/selectionbar.js"
+};
+static const unsigned char source_js[] = {
+#embed "page/source.js"
 };
 static const unsigned char steps_js[] = {
 #embed "page/steps.js"
@@ -134,6 +140,7 @@ static const vifi_page_file files[] = {
     FILE_OF("icon.svg", icon_svg),
     FILE_OF("index.html", index_html),
     FILE_OF("learning.js", learning_js),
+    FILE_OF("liveanswers.js", liveanswers_js),
     FILE_OF("losscurve.js", losscurve_js),
     FILE_OF("notices.js", notices_js),
     FILE_OF("openapi.json", openapi_json),
@@ -143,6 +150,7 @@ static const vifi_page_file files[] = {
     FILE_OF("runwatch.js", runwatch_js),
     FILE_OF("selection.js", selection_js),
     FILE_OF("selectionbar.js", selectionbar_js),
+    FILE_OF("source.js", source_js),
     FILE_OF("steps.js", steps_js),
     FILE_OF("store.js", store_js),
     FILE_OF("textfiles.js", textfiles_js),

@@ -133,6 +133,25 @@ export async function predictWindows(video, settings, signal, progress) {
   throw new APIError("cut_off", "The server ended its answer too early. Try again.")
 }
 
+export const sources = async () => (await request("GET", "/v1/sources")).sources.map(source => source.name)
+
+/** Tells the answers about a live source as they come, and when it is away, until it ends or `signal` stops it. */
+export async function followSource(name, settings, signal, { answer, interruption }) {
+  const response = await open("GET", `/v1/sources/${encodeURIComponent(name)}/events${query(settings)}`, { signal, accept: "text/event-stream" })
+  try {
+    for await (const { event, data } of events(response.body)) {
+      if (event === "answer") answer(data)
+      else if (event === "interruption") interruption(data)
+      else if (event === "end") return
+      else if (event === "error") throw new APIError(data.error.code, data.error.message)
+    }
+  } catch (error) {
+    if (error instanceof APIError || error.name === "AbortError") throw error
+    throw unreachable()
+  }
+  throw new APIError("cut_off", "The server has ended. Is vifi-prompt still running?")
+}
+
 /** Whether an answer is one of the classes; one without a label is none of them. */
 export const isNamed = answer => answer.label !== undefined && answer.label !== null
 

@@ -1,16 +1,13 @@
 // The camera as a video that goes on: its picture, what it shows at the moment, the latest answers, and why it is off.
 
-import { isNamed } from "./api.js"
-import { colorsOf } from "./answer.js"
-import { button, hue, make, renew, select } from "./dom.js"
+import { button, make, renew, select } from "./dom.js"
+import { makeLiveAnswers } from "./liveanswers.js"
 import { announce } from "./notices.js"
 import { inTurn, recordPieces } from "./pieces.js"
 import { store } from "./store.js"
 import { teach } from "./uploads.js"
-import { count, percent, timeOfDay } from "./words.js"
+import { count } from "./words.js"
 
-/** Of the latest answers, so many are shown. */
-const mostAnswers = 30
 /** So long the camera stays on while its part of the page is out of sight: long enough for a look at the clips. */
 const unseenSeconds = 10
 
@@ -27,25 +24,23 @@ export function makeCamera({ section, ask, seconds, changed }) {
   /** The piece that was recorded last, and the one that was made a clip last. */
   let latest = null, kept = null
   /** What is shown. */
-  let leftOut = 0, named = null
+  let leftOut = 0
+  const answers = makeLiveAnswers("camera")
 
   const picture = make("video", { id: "camera-picture", autoplay: true, playsinline: true, "aria-label": "What the camera shows" })
   picture.muted = true
   const message = make("p", { id: "camera-message" })
   const box = make("div", { class: "notice" }, message)
   const stopper = button("Stop", () => end("The camera is off."), { id: "camera-stop", class: "large" })
-  const verdict = make("p", { id: "camera-answer", class: "live-answer" })
   const fault = make("p", { id: "camera-fault", class: "fault" })
   const tally = make("p", { id: "camera-tally", class: "hint" })
-  const heading = make("h3", { hidden: true }, "The latest answers")
-  const list = make("ol", { id: "camera-latest", class: "latest", "aria-label": "The latest answers" })
   const keepLabel = make("label", { for: "camera-class" })
   const keepMenu = select([], "", { id: "camera-class" })
   const keepWords = make("p", { class: "hint", role: "status" })
   const keeper = make("div", { class: "keeper" },
     make("div", { class: "row" }, keepLabel, keepMenu, button("Add to the clips", keep, { id: "camera-keep" })), keepWords)
   const watch = make("div", { class: "watch" }, make("div", { class: "player" }, picture), make("div", { class: "row" }, stopper), keeper)
-  const read = make("div", { class: "read" }, verdict, fault, heading, tally, list)
+  const read = make("div", { class: "read" }, answers.verdict, fault, answers.heading, tally, answers.list)
   const live = make("div", { class: "answer-box" }, watch, read)
   const element = make("div", { id: "camera", hidden: true, "data-state": "off" }, box, live)
   store.follow(["set"], showKeeper)
@@ -58,8 +53,8 @@ export function makeCamera({ section, ask, seconds, changed }) {
     box.hidden = words === null
     box.classList.toggle("error", isError)
     watch.hidden = session === null
-    verdict.hidden = fault.hidden = picture.parentElement.hidden = state !== "live"
-    read.hidden = state !== "live" && list.childElementCount === 0
+    answers.verdict.hidden = fault.hidden = picture.parentElement.hidden = state !== "live"
+    read.hidden = state !== "live" && answers.isEmpty
     live.hidden = watch.hidden && read.hidden
     showKeeper()
     if (words !== null) announce(words)
@@ -70,10 +65,9 @@ export function makeCamera({ section, ask, seconds, changed }) {
     if (session !== null) return
     const own = session = new AbortController()
     const { signal } = own
-    list.replaceChildren()
-    heading.hidden = true
+    answers.clear("")
     leftOut = 0
-    latest = kept = named = null
+    latest = kept = null
     keepWords.textContent = fault.textContent = ""
     const obstacle = whatIsMissing()
     if (obstacle !== null) return end(obstacle, true)
@@ -95,7 +89,7 @@ export function makeCamera({ section, ask, seconds, changed }) {
     stream.getVideoTracks()[0].addEventListener("ended", () => end("The camera has gone: it was unplugged or switched off, or the browser does not allow it any more.", true), { signal })
     endOutOfSight(signal)
     picture.srcObject = stream
-    verdict.replaceChildren(make("span", { class: "wait" }, `Wait ${inWords(seconds())} for the first answer …`))
+    answers.clear(`Wait ${inWords(seconds())} for the first answer …`)
     tally.textContent = ""
     show("live", null)
     announce("The camera is on.")
@@ -167,19 +161,8 @@ export function makeCamera({ section, ask, seconds, changed }) {
   }
 
   function showAnswered(piece, { answer, classes }) {
-    const isClass = isNamed(answer)
-    const words = isClass ? answer.class : "None of these"
-    const color = hue(isClass ? colorsOf(classes).indexOf(answer.class) : -1)
-    const figure = isClass ? percent(answer.probability) : ""
-    verdict.replaceChildren(make("span", { class: `swatch ${color}` }), make("span", { class: "name" }, words), make("span", { class: "sure" }, isClass ? `${figure} sure` : ""))
-    list.prepend(make("li", {}, make("time", { class: "time", datetime: piece.began.toISOString() }, timeOfDay(piece.began)),
-      make("span", { class: `swatch ${color}` }), make("span", { class: "name" }, words), make("span", { class: "figure" }, figure)))
-    if (list.childElementCount > mostAnswers) list.lastElementChild.remove()
-    heading.hidden = false
+    answers.add(piece.began, answer, classes)
     showTally()
-    // An answer that stays the same is not told again and again.
-    if (named !== words) announce(words)
-    named = words
   }
 
   function showTally() {

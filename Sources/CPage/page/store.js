@@ -21,6 +21,8 @@ class Store extends EventTarget {
   prompts = []
   /** Files of folders that the server watches and that cannot answer: `file` and `message`. */
   promptFaults = []
+  /** Names of the live sources that the server was started with. */
+  sources = []
   /** Newest first. */
   runs = []
   isLoaded = false
@@ -40,8 +42,8 @@ class Store extends EventTarget {
   }
 
   async load() {
-    const [server, , prompts, runs] = await Promise.all([api.server(), this.loadSets(), api.prompts(), api.runs()])
-    Object.assign(this, { server, ...prompts, runs })
+    const [server, , prompts, runs, sources] = await Promise.all([api.server(), this.loadSets(), api.prompts(), api.runs(), api.sources()])
+    Object.assign(this, { server, ...prompts, runs, sources })
     let last = null
     try { last = localStorage.getItem(lastSetKey) } catch { /* Storage can be forbidden: then the first data set opens. */ }
     const known = this.sets.find(set => set.id === last) ?? this.sets[0]

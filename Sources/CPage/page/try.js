@@ -8,6 +8,7 @@ import { acceptDrops, filesTaker } from "./drops.js"
 import { accepted } from "./files.js"
 import { announce, attempt, notify } from "./notices.js"
 import { currentResult } from "./results.js"
+import { makeFollower } from "./source.js"
 import { store } from "./store.js"
 import { thresholdOf, thresholds, thresholdWords } from "./threshold.js"
 import { clock, count, moment, percent } from "./words.js"
@@ -16,6 +17,8 @@ import { clock, count, moment, percent } from "./words.js"
 let video = null
 /** The other source beside videos: while it is on, there is no video. */
 let camera = null
+/** A live source of the server, in the same way. */
+let follower = null
 /** Stops the request that is under way; null where there is none. */
 let stopper = null
 /** What the person has chosen; otherwise the page chooses. */
@@ -26,10 +29,12 @@ let answering = null
 const namesAlone = "names"
 const noVideo = "Drop a video here that the classifier has not seen."
 const cameraIsOn = "Trying the camera. Drop a video here to try that instead."
+const sourceIsOn = "Following a live source. Drop a video here to try that instead."
 
 export function startTry() {
   build()
   store.follow(["prompts", "set", "runs"], showChoices)
+  store.follow(["server"], showSources)
   thresholds.addEventListener("change", setThreshold)
 }
 
@@ -40,6 +45,7 @@ function build() {
     make("div", { class: "row" },
       button("Choose a video", () => files.click(), { id: "try-choose" }),
       button("Use the camera", useCamera, { id: "use-camera" }),
+      make("span", { id: "try-live", class: "row", hidden: true }, make("label", { for: "try-source" }, "or a live source"), make("select", { id: "try-source", onchange: event => useSource(event.target.value) })),
       make("span", { id: "try-stored", class: "row" }, make("label", { for: "try-clip" }, "or a clip from above"), make("select", { id: "try-clip", onfocus: fillClips, onpointerdown: fillClips, onchange: event => takeClip(event.target.value) }))), files)
   acceptDrops(drop, filesTaker(([first]) => {
     if (first) takeFile(first.file)
@@ -66,11 +72,13 @@ function build() {
       button("Stop", () => stopper?.abort(), { id: "try-stop", hidden: true }),
       make("p", { id: "try-missing", class: "hint" })),
     make("div", { id: "try-progress", hidden: true }, make("progress", { max: 1, "aria-label": "Progress of the answer" }), make("p", { class: "state" })))
-  camera = makeCamera({ section: byID("try"), ask: askLive, seconds: () => parseFloat(byID("try-window").value), changed: showCamera })
-  byID("try-panel").append(drop, form, camera.element, make("div", { id: "answer" }))
+  camera = makeCamera({ section: byID("try"), ask: askLive, seconds: () => parseFloat(byID("try-window").value), changed: showLive })
+  follower = makeFollower({ follow: followSource, changed: showLive })
+  byID("try-panel").append(drop, form, camera.element, follower.element, make("div", { id: "answer" }))
   form.addEventListener("change", event => {
     if (event.target.name === "form") chosenForm = event.target.value
     showForm()
+    follower.again()
   })
   fillClips()
   showForm()
@@ -83,8 +91,8 @@ const radio = (value, label) => make("label", { class: "choice" }, make("input",
 const isWindows = () => document.querySelector("input[name=form]:checked").value === "windows"
 
 function showForm() {
-  byID("window-field").hidden = !isWindows() && !camera.isOn
-  for (const id of ["try-smooth", "try-shortest"]) byID(id).disabled = !isWindows() || camera.isOn
+  byID("window-field").hidden = follower.isOn || !isWindows() && !camera.isOn
+  for (const id of ["try-smooth", "try-shortest"]) byID(id).disabled = !isWindows() || camera.isOn || follower.isOn
 }
 
 // The video
@@ -113,10 +121,13 @@ function take(next) {
     if (video?.file) URL.revokeObjectURL(video.url)
   }
   video = next
-  if (video) camera.putAway()
+  if (video) {
+    camera.putAway()
+    follower.putAway()
+  }
   showMissing()
   if (!video) {
-    byID("try-video").textContent = camera.isOn ? cameraIsOn : noVideo
+    byID("try-video").textContent = liveWords() ?? noVideo
     return
   }
   const seconds = video.seconds === null ? "" : `, ${clock(video.seconds, true)}`
@@ -135,21 +146,45 @@ function fillClips() {
   menu.value = video?.set === store.set?.id && store.clip(video?.clip) ? video.clip : ""
 }
 
-// The camera
+// The camera and live sources
 
 function useCamera() {
   stopper?.abort()
   take(null)
   byID("try-clip").value = ""
+  follower.putAway()
   camera.start()
 }
 
-/** What is about videos alone goes while the camera is on; all other settings hold for the next piece. */
-function showCamera() {
-  const { isOn } = camera
-  for (const id of ["form-field", "recognize-row"]) byID(id).hidden = isOn
-  byID("use-camera").disabled = isOn
-  if (!video) byID("try-video").textContent = isOn ? cameraIsOn : noVideo
+/** @param name empty for none. */
+function useSource(name) {
+  if (name === "") return follower.putAway()
+  stopper?.abort()
+  take(null)
+  byID("try-clip").value = ""
+  camera.putAway()
+  follower.start(name)
+}
+
+function showSources() {
+  byID("try-live").hidden = store.sources.length === 0
+  renew(byID("try-source"), store.sources, () => [["", "choose one …"], ...store.sources.map(name => [name, name])].map(([value, words]) => make("option", { value }, words)))
+}
+
+async function followSource(name, signal, { answer, interruption }) {
+  const classes = knownClasses() ?? namedClasses()
+  await api.followSource(name, await settings(), signal, { answer: line => answer(line, classes), interruption })
+}
+
+const liveWords = () => camera.isOn ? cameraIsOn : follower.isOn ? sourceIsOn : null
+
+/** What is about videos alone goes while something goes on; all other settings hold for what comes next. */
+function showLive() {
+  const words = liveWords()
+  for (const id of ["form-field", "recognize-row"]) byID(id).hidden = words !== null
+  byID("use-camera").disabled = camera.isOn
+  if (!follower.isOn) byID("try-source").value = ""
+  if (!video) byID("try-video").textContent = words ?? noVideo
   showForm()
 }
 

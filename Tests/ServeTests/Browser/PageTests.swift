@@ -260,6 +260,34 @@ import Testing
         visit.expectNoProblems()
     }
 
+    /// A source that is not there, and then is: what is said, the answers, and its end.
+    @Test func aSourceIsFollowed() throws {
+        let folder = try TemporaryDirectory()
+        let made = Process()
+        made.executableURL = URL(fileURLWithPath: Program.installed("ffmpeg") ?? "/usr/bin/false")
+        made.arguments = ["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=6", "-c:v", "libx264", "-pix_fmt", "yuv420p", folder.path("a.mkv")]
+        try made.run()
+        made.waitUntilExit()
+        try #require(made.terminationStatus == 0, "ffmpeg is needed for this test")
+        let files = try FileServer(["/a.mkv": FileServer.answer("200 OK", Data(contentsOf: URL(fileURLWithPath: folder.path("a.mkv"))))])
+        let visit = try PageVisit(["--source", "gate=http://127.0.0.1:\(files.port)/a.mkv", "--source", "gone=http://127.0.0.1:\(files.port)/none"])
+        let page = visit.page
+        try page.waitToSee("#try-source")
+        // Somebody must say between what.
+        try page.choose("#try-source", "gate")
+        try page.wait(for: "document.querySelector('#source-message').textContent.includes('two classes')")
+        try page.click("#try-names")
+        try page.type("walking, running")
+        try page.choose("#try-source", "gate")
+        try page.wait(for: "document.querySelector('#source-message').textContent === 'gate has come to its end.'")
+        #expect(try page.count("#source-latest li") > 3)
+        try page.look(at: "source")
+        try page.choose("#try-source", "gone")
+        try page.wait(for: "document.querySelector('#source-message').textContent.includes('The source gone cannot be read')")
+        #expect(try page.evaluate("document.querySelector('#recognize').checkVisibility() && document.querySelector('#source-stop').hidden") as? Bool == true)
+        visit.expectNoProblems()
+    }
+
     @Test func promptsLearnInTheBackgroundUntilStopped() throws {
         let visit = try PageVisit()
         let page = visit.page
