@@ -233,6 +233,19 @@ extension Recipe {
         }
     }
 
+    /// What a step compares.
+    package enum LossChoice: String, Sendable, CaseIterable {
+        /// Each clip with all classes.
+        case classes
+        /// The clips of a batch with the classes of all of them, both ways (OST, CVPR 2024).
+        case batch
+        /// Videos and captions, as `PairLoss` says.
+        case contrastive, sigmoid
+
+        /// Nil where classes are learned.
+        package var pairs: PairLoss? { PairLoss(rawValue: rawValue) }
+    }
+
     /// What turns gradients into steps.
     package enum OptimizerChoice: String, Sendable, CaseIterable {
         case adamW = "adamw"
@@ -266,8 +279,8 @@ extension Recipe {
         package var backwardFrames: Int?
         /// Frames of training clips, fewer at first; as many in every epoch where nil.
         package var framesSchedule: FrameSchedule?
-        /// How captions and videos are compared; contrastive where nil.
-        package var loss: PairLoss?
+        /// Each clip with all classes where nil, or contrastive where there are captions.
+        package var loss: LossChoice?
 
         package init() {}
 

@@ -71,7 +71,7 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
 
     package func discard() { for tensor in optimizer.entries { tensor.gradient.fill(0) } }
 
-    /// - Throws: `TrainingError` where captions are learned, whose batches cannot be shared out.
+    /// - Throws: `TrainingError` where a batch's clips are compared with each other, so that it cannot be shared out.
     package func combine(_ shares: Shares, over group: any ProcessGroup) throws {
         guard learner.sharesClips else { throw TrainingError.notForRanks }
         try learner.combine(shares, over: group)
@@ -92,7 +92,7 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
     }
 
     /// Learns from captions, of whose clips nothing can be cached.
-    package var learnsCaptions: Bool { !learner.sharesClips }
+    package var learnsCaptions: Bool { !learner.comparesWithClasses }
 
     /// What of clips no step changes, for `ClipInput.cachedPrefix`.
     ///
@@ -140,12 +140,21 @@ extension LearnerTask {
     /// - Parameters:
     ///   - source: what prompts and words follow from.
     ///   - video: learns with them, where it has something to learn.
+    ///   - objective: over the setting's classes.
+    package convenience init<Aggregator>(
+        backbone: Backbone, source: any PromptSource, video: Aggregator, objective: some Objective, setting: TaskSetting
+    ) where Part == PromptPart<Aggregator> {
+        self.init(
+            PromptPart(source, aggregator: video, on: backbone.rounded(setting.rounding), rounding: setting.rounding, seed: setting.seed),
+            objective, setting: setting)
+    }
+
+    /// Each clip is compared with all of the setting's classes.
     package convenience init<Aggregator>(
         backbone: Backbone, source: any PromptSource, video: Aggregator, setting: TaskSetting
     ) where Part == PromptPart<Aggregator> {
         self.init(
-            PromptPart(source, aggregator: video, on: backbone.rounded(setting.rounding), rounding: setting.rounding, seed: setting.seed),
-            SoftCrossEntropy(sequences: setting.sequences), setting: setting)
+            backbone: backbone, source: source, video: video, objective: SoftCrossEntropy(sequences: setting.sequences), setting: setting)
     }
 }
 
@@ -162,7 +171,7 @@ extension LearnerTask where Part == PromptPart<Fusion> {
 
     /// - Parameter objective: in the place of the one that the setting's lists ask for.
     package convenience init(
-        backbone: Backbone, source: any PromptSource, objective: some Objective, averagesEpochs: Bool, setting: TaskSetting
+        backbone: Backbone, source: any PromptSource, objective: some Objective, averagesEpochs: Bool = false, setting: TaskSetting
     ) {
         self.init(Self.part(source, on: backbone, setting: setting), objective, setting: setting, averagesEpochs: averagesEpochs)
     }

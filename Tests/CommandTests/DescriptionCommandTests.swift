@@ -1,4 +1,5 @@
 import CLIPModel
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -103,6 +104,54 @@ import Testing
             let outcome = try program.run(["learn"] + source + ["--descriptions", "three.json", "--output", "no"] + words)
             #expect(outcome.status == 64 && outcome.messages.contains(said), "\(words): \(outcome.messages)")
         }
+    }
+
+    /// Clips that are compared with the classes of their batch, stopped and gone on with, by one thread and by two; and what cannot be
+    /// compared so.
+    @Test func batchesAreCompared() throws {
+        let source = [
+            "learn", "--train", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--loss", "batch",
+        ]
+        let transport = ["--descriptions", "three.json", "--match", "transport", "--batch-size", "4", "--accumulation-steps", "2"]
+        func learn(_ words: [String], status: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation) throws -> Program.Outcome {
+            let outcome = try program.run(source + words)
+            #expect(outcome.status == status, "\(words): \(outcome.messages)", sourceLocation: sourceLocation)
+            return outcome
+        }
+        func digest(_ run: String) throws -> String { try Digest.ofFile(program.folder.path("\(run)/prompts/last.safetensors")) }
+        let long = source + transport + ["--epochs", "150"]
+        #expect(try program.run(long + ["--threads", "1", "--output", "whole"]).status == 0, "\(program.lastMessages)")
+        #expect(
+            try program.signal(SIGTERM, whenThere: "stopped/metrics.jsonl", long + ["--threads", "2", "--output", "stopped"]) == 75,
+            "\(program.lastMessages)")
+        #expect(try program("learn", "--resume", "stopped").status == 0, "\(program.lastMessages)")
+        #expect(try digest("stopped") == digest("whole"))
+        let file = try PromptFile.load(program.folder.path("whole/prompts/last.safetensors"))
+        #expect(file.header.descriptionMatch == "transport")
+
+        // Without a word about batches all clips of a step are one; no clip is blended with another.
+        _ = try learn(["--epochs", "1", "--output", "names"])
+        let config = try String(contentsOfFile: program.folder.path("names/config.yaml"), encoding: .utf8)
+        for line in ["loss: batch", "batch_size: 64", "accumulation_steps: 1", "mixup: 0", "cutmix: 0", "label_smoothing: 0"] {
+            #expect(config.contains(line), "\(line) in \(config)")
+        }
+        _ = try learn(["--epochs", "1", "--quick", "--descriptions", "three.json", "--output", "quick"])
+        let planned = try program.run(["plan"] + source + transport + ["--epochs", "1"])
+        #expect(planned.status == 0, "\(planned.messages)")
+        for (words, said) in [
+            (["--method", "cocoop"], "--method cocoop cannot go with --loss batch"), (["--method", "a5"], "--method a5 cannot go with --loss batch"),
+            (["--regularize", "kgcoop"], "--regularize kgcoop cannot go with --loss batch"),
+            (["--fusion", "image"], "--fusion image cannot go with --loss batch"),
+            (["--backward-frames", "1"], "--backward-frames cannot go with --loss batch"),
+            (["--set", "augmentation.mixup=0.8"], "augmentation.mixup, cutmix or label_smoothing cannot go with --loss batch"),
+            (["--method", "gda"], "--loss batch"),
+        ] {
+            #expect(try learn(words + ["--epochs", "1", "--output", "no"], status: 64).messages.contains(said), "\(words): \(program.lastMessages)")
+        }
+        let bridge = try program.run(["bridge"] + source.dropFirst() + ["--epochs", "1", "--output", "no"])
+        #expect(bridge.status == 64 && bridge.messages.contains("--loss batch (training.loss) is for learning prompts"), "\(bridge.messages)")
+        let captions = try program("learn", "--captions", "pocket", "--loss", "batch", "--output", "no")
+        #expect(captions.status == 64 && captions.messages.contains("--loss batch cannot go with --captions"), "\(captions.messages)")
     }
 
     @Test func whatIsWrongIsNamed() throws {

@@ -92,6 +92,8 @@ struct RankCommandTests {
         #expect(missing.status == 66 && count("none.txt: no such file", in: missing.messages) == 1, "\(missing.status) \(missing.messages)")
         let flags = try program.ranks(2, ["learn", "--nonsense"])
         #expect(flags.status == 64 && count("--nonsense", in: flags.messages) == 1, "\(flags.messages)")
+        let batches = try program.ranks(2, arguments("learn", epochs: 1, output: "x") + ["--loss", "batch"])
+        #expect(batches.status == 64 && count("mpirun cannot go with --loss batch", in: batches.messages) == 1, "\(batches.messages)")
         try program.folder.write("no video", to: "video3.mp4")
         let video = try program.ranks(3, arguments("learn", epochs: 1, output: "video"))
         #expect(video.status == 65 && count("video3.mp4", in: video.messages) == 1, "\(video.status) \(video.messages)")

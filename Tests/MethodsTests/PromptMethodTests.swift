@@ -225,7 +225,7 @@ struct PromptMethodFixture {
 
     /// The gradient of what learns, prompts and the objective's own tensors, beside finite differences of the loss.
     func expectSlopes(
-        of objective: some ClipObjective, prompts: PromptSet<MutableMatrix>, fusion: Fusion, clips: [Matrix], targets: [[Float]],
+        of objective: some Objective, prompts: PromptSet<MutableMatrix>, fusion: Fusion, clips: [Matrix], labels: [Int] = [], targets: [[Float]] = [],
         means: SentenceMeans? = nil, sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let part = PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: fusion, on: backbone, means: means)
@@ -235,7 +235,7 @@ struct PromptMethodFixture {
             for tensor in tensors { tensor.gradient.fill(0) }
             var result = StepResult()
             learner.begin()
-            learner.add(ClipBatch(clips: clips, targets: targets), weight: 1 / Float(clips.count), to: &result)
+            learner.add(ClipBatch(clips: clips, labels: labels, targets: targets), weight: 1 / Float(clips.count), to: &result)
             learner.finish()
             return result.lossSum / Double(clips.count)
         }

@@ -57,19 +57,9 @@ package struct ContrastiveLoss {
         let logits = MutableMatrix(rows: count, columns: count)
         multiply(videos, .asStored, captions, .transposed, into: logits, scale: scale)
         let rows = (0..<count).map { logits.row($0).values }
-        var gradient = rows.map { [Float](repeating: 0, count: $0.count) }
-        var loss = 0.0
-        var hits = 0
-        for index in 0..<count {
-            let target = targets[index]
-            let (rowLoss, rowGradient) = softCrossEntropy(logits: rows[index], target: target)
-            let (columnLoss, columnGradient) = softCrossEntropy(logits: rows.map { $0[index] }, target: target)
-            loss += (rowLoss + columnLoss) / Double(2 * count)
-            for other in 0..<count {
-                gradient[index][other] += rowGradient[other] / Float(2 * count)
-                gradient[other][index] += columnGradient[other] / Float(2 * count)
-            }
-            if let best = rows[index].indices.max(by: { rows[index][$0] < rows[index][$1] }), target[best] == target.max() { hits += 1 }
+        let (loss, gradient) = symmetricCrossEntropy(logits: rows, targets: targets)
+        let hits = zip(rows, targets).count { row, target in
+            row.indices.max { row[$0] < row[$1] }.map { target[$0] == target.max() } ?? false
         }
         let logitGradient = MutableMatrix(rows: count, columns: count, gradient.flatMap { $0.map { $0 * weight } })
         self.init(
@@ -87,6 +77,29 @@ extension ContrastiveLoss {
             loss: loss - constant, accuracy: accuracy, videoGradient: videoGradient, captionGradient: captionGradient,
             logitScaleGradient: logitScaleGradient, logitBiasGradient: logitBiasGradient)
     }
+}
+
+/// How far rows and columns of a square of logits are from what they should say.
+///
+///     loss = ½ (mean over rows + mean over columns) of cross-entropy(logits, targets)
+///
+/// - Parameter targets: a distribution for each row, the same for the column of its number.
+/// - Returns: the loss in nats, and its gradient row by row.
+package func symmetricCrossEntropy(logits rows: [[Float]], targets: [[Float]]) -> (loss: Double, gradient: [[Float]]) {
+    let count = rows.count
+    precondition(targets.count == count && rows.allSatisfy { $0.count == count }, "as many columns as rows")
+    var gradient = rows.map { [Float](repeating: 0, count: $0.count) }
+    var loss = 0.0
+    for index in 0..<count {
+        let (rowLoss, rowGradient) = softCrossEntropy(logits: rows[index], target: targets[index])
+        let (columnLoss, columnGradient) = softCrossEntropy(logits: rows.map { $0[index] }, target: targets[index])
+        loss += (rowLoss + columnLoss) / Double(2 * count)
+        for other in 0..<count {
+            gradient[index][other] += rowGradient[other] / Float(2 * count)
+            gradient[other][index] += columnGradient[other] / Float(2 * count)
+        }
+    }
+    return (loss, gradient)
 }
 
 /// Which pairs of a batch belong together: the same video, or captions of the same tokens.

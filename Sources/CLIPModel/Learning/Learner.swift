@@ -36,7 +36,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         _ part: Part, _ objective: Aim, frameCount: Int, backwardFrames: BackwardFrames? = nil, pool: WorkerPool,
         budget: MemoryBudget = .standard
     ) {
-        precondition(backwardFrames == nil || objective.classes != nil, "clips that are compared with each other go back whole")
+        precondition(backwardFrames == nil || !objective.comparesClips, "clips that are compared with each other go back whole")
         // All frames are no draw: the step is the exact one.
         let backwardFrames = backwardFrames.flatMap { $0.count < frameCount ? $0 : nil }
         self.backwardFrames = backwardFrames
@@ -152,7 +152,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     // MARK: Ranks
 
     /// Whether ranks can share out the clips of a step: not those that are compared with each other.
-    package var sharesClips: Bool { text != nil }
+    package var sharesClips: Bool { !objective.comparesClips }
 
     /// Numbers that ranks hand to each other in a step.
     package var sharedCount: Int { sharesClips ? part.shared(accumulator).reduce(0) { $0 + $1.count } : 0 }
@@ -164,6 +164,8 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     }
 
     // MARK: What no step changes
+
+    package var comparesWithClasses: Bool { text != nil }
 
     /// What of clips no prompt changes, to be handed to `add` as `.cachedPrefix` as often as the same pixels are met.
     ///
@@ -192,6 +194,8 @@ package protocol StepLearner: AnyObject {
     func finish(scale: Float)
     func didStep()
     var sharesClips: Bool { get }
+    /// Whether all clips of a step meet the texts of the same classes, and not texts of their own.
+    var comparesWithClasses: Bool { get }
     var sharedCount: Int { get }
     var memoryShortfall: Int { get }
     func cachedPrefix(of clips: [Matrix]) -> [Matrix]

@@ -12,6 +12,8 @@ package protocol Objective {
     var clipTensors: [LearnedTensor] { get }
     /// Those whose gradients come with `stepTerm`, or with the loss of a batch.
     var stepTensors: [LearnedTensor] { get }
+    /// Whether clips of a batch are compared with each other, so that a batch stays whole: its clips are not shared out over ranks.
+    var comparesClips: Bool { get }
     /// Whether the temperature is kept in its bounds, where it learns: where every video meets the captions of its batch, it runs away.
     var limitsScale: Bool { get }
     /// What the features of the classes add to the loss of every clip, computed once per step; nil for nothing.
@@ -28,6 +30,7 @@ extension Objective {
     /// All tensors of its own.
     package var tensors: [LearnedTensor] { clipTensors + stepTensors }
     package var limitsScale: Bool { classes == nil }
+    package var comparesClips: Bool { classes == nil }
     package func stepTerm(text: TextFeatures) -> StepTerm? { nil }
 }
 

@@ -34,8 +34,15 @@ package protocol VideoAggregator: Sendable {
     func pooledBackward(
         _ rowGradient: MutableMatrix, saved: Saved, into featureGradient: MutableMatrix, tensorGradients: [MutableMatrix])
 
+    /// What compares with some classes alone, of which one may be named several times.
+    ///
+    /// - Returns: the same for these classes, and the rows among the texts of all that are theirs.
+    func narrowed(to labels: [Int]) -> (aggregator: Self, rows: [Int])
+
     /// Logits of each row, `[rows, classes]`.
     func logits(_ features: Matrix, text: TextFeatures, scale: Float) -> VideoLogits<Saved>
+    /// The same of several clips that are compared together; of each by itself unless frames are matched with texts.
+    func logits(ofBatch clips: [Matrix], text: TextFeatures, scale: Float) -> [VideoLogits<Saved>]
     /// The gradient of `logits`.
     ///
     /// - Parameters:
@@ -95,6 +102,11 @@ extension VideoAggregator {
     package var tensors: [LearnedTensor] { [] }
     package var snapshot: Self { self }
     package func classCount(of text: TextFeatures) -> Int { text.classCount }
+    package func narrowed(to labels: [Int]) -> (aggregator: Self, rows: [Int]) { (self, labels) }
+
+    package func logits(ofBatch clips: [Matrix], text: TextFeatures, scale: Float) -> [VideoLogits<Saved>] {
+        clips.map { logits($0, text: text, scale: scale) }
+    }
 
     /// What scores clips with it.
     ///

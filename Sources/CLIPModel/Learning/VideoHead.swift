@@ -12,7 +12,16 @@ package struct TextFeatures: Sendable {
         normalizeRows(features, into: unit, lengths: lengths)
     }
 
+    private init(unit: MutableMatrix, lengths: MutableMatrix) { (self.unit, self.lengths) = (unit, lengths) }
+
     package var classCount: Int { unit.rowCount }
+
+    /// Some of the rows, of which one may be there several times.
+    func rows(_ rows: [Int]) -> TextFeatures {
+        let picked = MutableMatrix(rows: rows.count, columns: unit.columnCount)
+        for (place, row) in rows.enumerated() { picked.row(place).copy(unit.row(row)) }
+        return TextFeatures(unit: picked, lengths: MutableMatrix(rows: 1, columns: rows.count, rows.map { lengths[0, $0] }))
+    }
 
     /// `[classes, embeddingWidth]`, as the text tower has them.
     var unnormalized: MutableMatrix {
@@ -133,7 +142,8 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
         return result.values
     }
 
-    private func meanRow(of matrix: MutableMatrix) -> [Float] {
+    /// The mean of the rows that a video has.
+    func meanRow(of matrix: MutableMatrix) -> [Float] {
         let mean = MutableMatrix(rows: 1, columns: matrix.columnCount)
         sumRows(of: matrix, into: mean)
         return mean.values.map { $0 / Float(matrix.rowCount) }

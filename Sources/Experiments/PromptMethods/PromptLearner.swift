@@ -13,6 +13,8 @@ struct PromptLearner {
     let prompts: PromptSet<MutableMatrix>
     /// Of a transformer over frames, in place of the method's own number.
     let temporalLayers: Int?
+    /// Whether the clips of a batch are compared with each other's classes, in place of each with all classes.
+    var comparesBatches = false
 
     /// Whether a tower without prompts looks at every clip beside the one that learns.
     static func looksTwice(_ regularizer: PromptRegularizer?, learning prompts: PromptConfiguration) -> Bool {
@@ -30,9 +32,13 @@ struct PromptLearner {
                 layerCount: temporalLayers, frameCount: setting.frameCount, width: backbone.architecture.embeddingWidth, seed: setting.seed)
             return TemporalTask(backbone: backbone, source: source, video: video, setting: setting)
         }
+        let batches = comparesBatches ? ClassMatching(sequences: setting.sequences) : nil
         if let sentenceCounts {
-            return LearnerTask(backbone: backbone, source: source, video: TransportFusion(counts: sentenceCounts), setting: setting)
+            let video = TransportFusion(counts: sentenceCounts)
+            guard let batches else { return LearnerTask(backbone: backbone, source: source, video: video, setting: setting) }
+            return LearnerTask(backbone: backbone, source: source, video: video, objective: batches, setting: setting)
         }
+        if let batches { return PromptTask(backbone: backbone, source: source, objective: batches, setting: setting) }
         guard let regularizer else { return PromptTask(backbone: backbone, source: source, setting: setting) }
         let configuration = prompts.configuration
         let teacher = try PromptTeacher(

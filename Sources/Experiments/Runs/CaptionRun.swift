@@ -91,9 +91,9 @@ extension LearningRun {
         return Scores(outcome.metrics)
     }
 
-    /// Bytes of the clips of a batch, which captions need all at once: as they were loaded, and as matrices.
+    /// Bytes of the clips of a batch, where they are needed all at once: as they were loaded, and as matrices.
     package static func batchBytes(_ settings: Settings, side: Int) -> Int {
-        guard settings.hasCaptions else { return 0 }
+        guard settings.comparesClips else { return 0 }
         return 2 * (settings.recipe.training.batchSize ?? 1) * settings.frameCount * 3 * side * side * 4
     }
 }

@@ -78,7 +78,8 @@ package struct PromptExperiment: LearningExperiment {
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
         let classNames = runData.classes.names
         let learner = PromptLearner(
-            backbone: backbone, method: method, regularizer: regularizer, prompts: prompts, temporalLayers: settings.recipe.prompts.temporalLayers)
+            backbone: backbone, method: method, regularizer: regularizer, prompts: prompts, temporalLayers: settings.recipe.prompts.temporalLayers,
+            comparesBatches: settings.recipe.training.loss == .batch)
         let makeTask = { () throws -> any PromptLearning in
             let setting = settings.task(
                 of: texts, budget: request.memory.budget(pool: settings.pool, besides: besides), backwardFrames: backwardFrames,

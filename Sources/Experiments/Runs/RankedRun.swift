@@ -40,6 +40,9 @@ extension LearningRun {
     /// Shows where the ranks run, and checks that all have read the same.
     package func agreeOnInputs(_ sequences: [[Int]]) throws {
         guard group.count > 1 else { return }
+        if settings.recipe.training.loss == .batch {
+            throw AgreedFailure(SettingsError.notWithBatchLoss(what: "mpirun", reason: "a batch's clips are compared with each other in one process."))
+        }
         guard data.captions == nil else { throw AgreedFailure(TrainingError.notForRanks) }
         let places = context.places
         let threads = try group.gathered(value: settings.pool.threadCount)

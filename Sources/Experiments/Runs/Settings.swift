@@ -20,6 +20,7 @@ package enum SettingsError: ReportableError {
     case outputExists(path: String)
     case notWithCaptions(what: String, reason: String)
     case captionsWithoutList
+    case notWithBatchLoss(what: String, reason: String)
     /// Of a backbone that is no SigLIP.
     case noLogitBias
     case layersAgainstDepth(tower: String, layers: PromptLayers, depth: Int)
@@ -39,7 +40,7 @@ package enum SettingsError: ReportableError {
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
+        case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .notWithBatchLoss, .fixedFramesChange,
             .tooManyBackwardFrames, .backwardFramesWithout, .scheduleEnds, .scheduleWith, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns, .noLogitBias: .badConfiguration
         case .noRecipeWith: .missingInput
@@ -65,7 +66,9 @@ package enum SettingsError: ReportableError {
         case .notWithCaptions(let what, let reason):
             "\(what) cannot go with --captions: \(reason)"
         case .captionsWithoutList:
-            "--val-captions, --test-captions, --max-words and --loss are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
+            "--val-captions, --test-captions, --max-words and --loss contrastive or sigmoid are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
+        case .notWithBatchLoss(let what, let reason):
+            "\(what) cannot go with --loss batch (training.loss): \(reason) Leave one of them out."
         case .noLogitBias:
             "--loss sigmoid (training.loss) adds a SigLIP's bias to the logits, and this backbone has none. Take a SigLIP, or leave it out."
         case .layersAgainstDepth(let tower, let layers, let depth):
@@ -140,7 +143,9 @@ package struct Settings {
         var preset = try given.prompts.promptMethod()?.preset ?? given.bridgeMethod()?.preset ?? (given.tuning == .lora ? .lowRank : Recipe())
         // The pocket CLIP has read one sentence alone: in that of a method's authors it knows no class.
         if isPocket { preset.template = nil }
+        if given.training.loss == .batch { preset = preset.merged(over: .batchLoss) }
         var merged = given.merged(over: preset).merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
+        merged.joinBatches(insteadOf: given)
         try merged.prompts.checkLayers()
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
         // A run that is told to merge nothing is the run that is told nothing.
@@ -153,6 +158,7 @@ package struct Settings {
                 ("--merge-tokens (prompts.merge_tokens)", merged.prompts.mergeTokens != nil),
                 ("--prompts-behind-norm (prompts.behind_norm)", merged.prompts.behindNorm != nil),
                 ("--frames-schedule (training.frames_schedule)", merged.training.framesSchedule != nil),
+                ("--loss \(merged.training.loss?.rawValue ?? "") (training.loss)", merged.training.loss.map { $0.pairs == nil } ?? false),
             ]
             if let stray = strays.first(where: \.1) { throw SettingsError.forPromptsOnly(key: stray.0) }
         }
@@ -199,6 +205,7 @@ package struct Settings {
                 throw DescriptionError.transportWith(what: "--fusion \(fusion.rawValue), as it puts frames together itself")
             }
         }
+        if merged.training.loss == .batch { try merged.checkBatchLoss(method: method, regularizer: regularizer) }
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
         if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
@@ -222,13 +229,16 @@ package struct Settings {
     /// Whether captions are learned from and not classes.
     package var hasCaptions: Bool { recipe.data.captions != nil }
 
+    /// Whether the clips of a batch are compared with each other: they are needed all at once, and not shared out over ranks.
+    package var comparesClips: Bool { hasCaptions || recipe.training.loss == .batch }
+
     /// - Throws: `SettingsError` where the loss needs what the backbone does not have.
     func checkLoss(of backbone: Backbone) throws(SettingsError) {
         if recipe.training.loss == .sigmoid, backbone.parameters.logitBias == nil { throw .noLogitBias }
     }
 
     private static func checkNoCaptions(_ given: Recipe) throws {
-        guard given.data.valCaptions == nil, given.data.testCaptions == nil, given.data.maxWords == nil, given.training.loss == nil else {
+        guard given.data.valCaptions == nil, given.data.testCaptions == nil, given.data.maxWords == nil, given.training.loss?.pairs == nil else {
             throw SettingsError.captionsWithoutList
         }
     }
@@ -243,6 +253,9 @@ package struct Settings {
         try refuse(
             given.data.val != nil || given.data.test != nil, "--val and --test",
             "they list classes. For captions there are --val-captions and --test-captions.")
+        try refuse(
+            given.training.loss.map { $0.pairs == nil } ?? false, "--loss \(given.training.loss?.rawValue ?? "")",
+            "there are no classes to compare with. For captions there are contrastive, the default, and sigmoid.")
         try refuse(given.training.shots != nil, "--shots", "there are no classes to draw from.")
         try refuse(
             given.fusion.map { $0 != .embedding } ?? false, "--fusion", "a video meets captions as one vector, the mean of its frames.")
@@ -417,7 +430,7 @@ package struct Settings {
         TaskSetting(
             sequences: texts.sequences, fusion: fusion, frameCount: frameCount, pool: pool, weightDecay: recipe.training.weightDecay ?? 1e-3,
             beta2: recipe.training.beta2, descends: descends, budget: budget, rounding: rounding, videoOfCaption: texts.videoOfCaption,
-            pairLoss: recipe.training.loss ?? .contrastive, backwardFrames: backwardFrames, means: means, seed: seed)
+            pairLoss: recipe.training.loss?.pairs ?? .contrastive, backwardFrames: backwardFrames, means: means, seed: seed)
     }
 
     package func trainingConfiguration(clipCount: Int) throws -> TrainingConfiguration {

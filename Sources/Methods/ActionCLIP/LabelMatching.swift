@@ -1,5 +1,4 @@
 import CLIPModel
-import Foundation
 import Tensors
 
 /// Every video of a batch finds all texts of its class among the batch's, and every text its videos. Source: Wang et al. 2021,
@@ -8,9 +7,6 @@ import Tensors
 ///     q    = softmax(10 · [same class])
 ///     loss = ½ mean over videos of KL(q ‖ softmax(logits)) + ½ mean over texts of KL(q ‖ softmax(logitsᵀ))
 package struct LabelMatching: BatchObjective {
-    /// What sets a match apart from others in the target, before the softmax.
-    private static let sharpness: Float = 10
-
     /// For each template those of all classes.
     private let sequences: [[[Int]]]
     private let seed: UInt64
@@ -35,11 +31,7 @@ package struct LabelMatching: BatchObjective {
     package func loss(
         videos: MutableMatrix, captions: MutableMatrix, scale: Float, matches: PairMatches, weight: Float
     ) -> ContrastiveLoss {
-        let targets = (0..<matches.count).map { index in
-            logProbabilities(of: matches.target(of: index).map { $0 > 0 ? Self.sharpness : 0 }).map { Float(exp($0)) }
-        }
-        // Cross-entropy is the divergence and the target's own entropy, which no parameter changes.
-        let entropy = targets.joined().reduce(0) { $0 - Double($1) * log(Double($1)) } / Double(max(1, targets.count))
-        return ContrastiveLoss(videos: videos, captions: captions, scale: scale, targets: targets, weight: weight).less(entropy)
+        let targets = LabelTargets(matches: (0..<matches.count).map(matches.matches))
+        return ContrastiveLoss(videos: videos, captions: captions, scale: scale, targets: targets.shares, weight: weight).less(targets.entropy)
     }
 }

@@ -91,6 +91,13 @@ package struct TransportMatcher: Sendable {
         package let plans: [[DoubleMatrix]]
         /// A logit for each class, of each clip.
         package let logits: [[Double]]
+
+        /// What it says of one of the clips.
+        func of(clip: Int) -> Matching {
+            let classCount = logits[clip].count
+            return Matching(
+                plans: plans.map { Array($0[clip * classCount..<(clip + 1) * classCount]) }, logits: [logits[clip]])
+        }
     }
 
     /// Several clips that are matched together, as the authors do in training.

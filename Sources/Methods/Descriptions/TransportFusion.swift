@@ -29,6 +29,11 @@ package struct TransportFusion: VideoAggregator {
 
     package func classCount(of text: TextFeatures) -> Int { kinds.first?.count ?? 0 }
 
+    package func narrowed(to labels: [Int]) -> (aggregator: TransportFusion, rows: [Int]) {
+        let chosen = kinds.map { classes in labels.map { classes[$0] } }
+        return (TransportFusion(counts: chosen.map { $0.map(\.count) }), chosen.flatMap { $0.flatMap(\.self) })
+    }
+
     /// Frames meet the texts as they are.
     package func pooled(_ features: Matrix) -> (rows: Matrix, saved: Saved) { (features, nil) }
 
@@ -38,14 +43,25 @@ package struct TransportFusion: VideoAggregator {
 
     /// One row, `[1, classes]`.
     package func logits(_ features: Matrix, text: TextFeatures, scale: Float) -> VideoLogits<Saved> {
-        let unit = MutableMatrix(rows: features.rowCount, columns: features.columnCount)
-        let lengths = MutableMatrix(rows: 1, columns: features.rowCount)
-        normalizeRows(features, into: unit, lengths: lengths)
+        logits(ofBatch: [features], text: text, scale: scale)[0]
+    }
+
+    /// Sinkhorn's iteration ends for all clips at once.
+    package func logits(ofBatch clips: [Matrix], text: TextFeatures, scale: Float) -> [VideoLogits<Saved>] {
+        let normalized = clips.map { features in
+            let unit = MutableMatrix(rows: features.rowCount, columns: features.columnCount)
+            let lengths = MutableMatrix(rows: 1, columns: features.rowCount)
+            normalizeRows(features, into: unit, lengths: lengths)
+            return (unit: unit, lengths: lengths)
+        }
         let matcher = TransportMatcher(
             kinds: kinds.map { classes in classes.map { ClassDescription(unit: text.unit.rows($0)) } }, scale: Double(scale))
-        let matching = matcher.matching(ofUnit: [DoubleMatrix(unit)])
-        let rows = MutableMatrix(rows: 1, columns: matcher.classCount, matching.logits[0].map { Float($0) })
-        return VideoLogits(rows: rows, unit: unit, lengths: lengths, saved: Matched(matcher: matcher, matching: matching))
+        let matching = matcher.matching(ofUnit: normalized.map { DoubleMatrix($0.unit) })
+        return normalized.enumerated().map { index, clip in
+            VideoLogits(
+                rows: MutableMatrix(rows: 1, columns: matcher.classCount, matching.logits[index].map { Float($0) }), unit: clip.unit,
+                lengths: clip.lengths, saved: Matched(matcher: matcher, matching: matching.of(clip: index)))
+        }
     }
 
     package func logitsBackward(

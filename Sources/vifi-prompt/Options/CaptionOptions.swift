@@ -1,8 +1,7 @@
 import ArgumentParser
-import CLIPModel
 import Recipes
 
-extension PairLoss: ExpressibleByArgument {}
+extension Recipe.LossChoice: ExpressibleByArgument {}
 
 /// Videos with captions, in place of videos with classes.
 struct CaptionOptions: ParsableArguments {
@@ -26,10 +25,11 @@ struct CaptionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --captions: how videos and captions are compared. contrastive, the default: each finds the other in its batch; sigmoid, for a "
-                + "SigLIP: each pair is judged by itself.",
+            "What a step compares. classes, the default of learn: each clip with all classes; batch, for learn: the clips of a batch with "
+                + "the classes of these, both ways, as OST does. With --captions, contrastive, the default: each video and its caption find "
+                + "each other in their batch; sigmoid, for a SigLIP: each pair is judged by itself.",
             valueName: "loss"))
-    var loss: PairLoss?
+    var loss: Recipe.LossChoice?
 
     func validate() throws { try Self.check(maxWords: maxWords) }
 
