@@ -112,8 +112,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.list(try world.videos("."), to: "test.txt")
             try world.saveBackbone(to: "clip.safetensors")
             try world.video("new.mp4")
-            let classes = DocumentedWorld.classNames.map { "\"\($0)\": [\"someone does \($0)\", \"\($0)\"]" }
-            try world.write("{\(classes.joined(separator: ", "))}", to: "descriptions.json")
+            try world.descriptions(to: "descriptions.json")
         },
         DocumentationPage("docs/search.md") { world in
             try world.saveBackbone(to: "clip.safetensors")

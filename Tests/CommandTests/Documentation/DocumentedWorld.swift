@@ -193,6 +193,7 @@ struct DocumentedWorld {
         for (option, file) in zip(words, words.dropFirst()) {
             switch option {
             case "--labels": try labels(to: file)
+            case "--descriptions": try descriptions(to: file)
             case "--train": try list(videos("VIDEOS", perClass: 4).enumerated().filter { $0.offset % 4 == 0 }.map(\.element), to: file)
             case "--val", "--test":
                 let all = try videos("VIDEOS", perClass: 4)
@@ -209,6 +210,12 @@ struct DocumentedWorld {
 
     func labels(_ classes: [String] = classNames, to name: String) throws {
         try write("id,name\n" + classes.enumerated().map { "\($0.offset),\($0.element)\n" }.joined(), to: name)
+    }
+
+    /// Two sentences of each class.
+    func descriptions(to name: String) throws {
+        let classes = Self.classNames.map { "\"\($0)\": [\"someone does \($0)\", \"\($0)\"]" }
+        try write("{\(classes.joined(separator: ", "))}", to: name)
     }
 
     /// Lists of ours with their videos, as `data import` leaves them: three of each class to test on, others in each split.
