@@ -279,6 +279,8 @@ extension Recipe {
         package var backwardFrames: Int?
         /// Frames of training clips, fewer at first; as many in every epoch where nil.
         package var framesSchedule: FrameSchedule?
+        /// Epochs in which the smoothed training loss may not come down before a run ends; nil for runs that take all of their epochs.
+        package var earlyStop: Int?
         /// Each clip with all classes where nil, or contrastive where there are captions.
         package var loss: LossChoice?
 
@@ -306,7 +308,7 @@ extension Recipe {
                 .integer("cosine_steps", \.cosineSteps, 1...100_000_000), .integer("seed", \.seed, 0...Int.max),
                 .integer("shots", \.shots, 1...1_000_000),
                 .integer("evaluate_every", \.evaluateEvery, 1...100_000), .integer("backward_frames", \.backwardFrames, 1...1024),
-                .frames("frames_schedule", \.framesSchedule),
+                .frames("frames_schedule", \.framesSchedule), .integer("early_stop", \.earlyStop, 1...100_000),
                 .choice("loss", \.loss),
             ]
         }

@@ -75,6 +75,8 @@ package struct Trainer {
         package var onStep: (StepReport) throws -> Void = { _ in }
         /// After each evaluated epoch; saves what was learned.
         package var onEpoch: (EpochReport) throws -> Void = { _ in }
+        /// After the last epoch of a run that ends before its length.
+        package var onEarlyStop: (EarlyStop.Reason) -> Void = { _ in }
         /// Told where the run is at each moment at which it can be saved.
         package var save: (TrainingState, SaveMoment) throws -> Void = { _, _ in }
 
@@ -135,7 +137,8 @@ package struct Trainer {
             state.badVideos = clips.badVideos.all
             try events.save(state, moment)
         }
-        while state.epoch < configuration.epochs {
+        let earlyStop = configuration.earlyStop(clipCount: clips.list.clips.count)
+        while state.epoch < configuration.epochs, !state.hasEndedEarly {
             let epochBegan = clock.now
             let epochSecondsBefore = state.epochSeconds
             func epochSeconds() -> Double { epochSecondsBefore + (clock.now - epochBegan) / .seconds(1) }
@@ -149,7 +152,9 @@ package struct Trainer {
             guard state.lossClips > 0 else { throw TrainingError.noClips }
 
             task.endEpoch(state.epoch + 1, of: configuration.epochs)
-            let isLast = state.epoch == configuration.epochs - 1
+            // Kept once the epoch is over: an epoch that is ended again after a run was resumed counts once.
+            let ended = earlyStop?.end(epoch: state.epoch + 1, of: configuration.epochs, state.earlyStop ?? EarlyStop.State())
+            let isLast = state.epoch == configuration.epochs - 1 || ended?.reason != nil
             if isLast || (state.epoch + 1) % configuration.evaluationInterval == 0 {
                 if events.evaluate != nil { try save(&state, .beforeEvaluation) }
                 let metrics = try events.evaluate?() ?? nil
@@ -169,6 +174,8 @@ package struct Trainer {
                         isBest: isBest, isLast: isLast, isFirstResult: !state.hasResults, seconds: epochSeconds(), step: state.step))
                 state.hasResults = true
             }
+            if let reason = ended?.reason { events.onEarlyStop(reason) }
+            state.earlyStop = ended?.state
             state.beginNextEpoch()
             try save(&state, isLast ? .end : .epoch)
         }
@@ -186,6 +193,7 @@ package struct Trainer {
         let clipCount = clips.list.clips.count
         let schedule = configuration.schedule(clipCount: clipCount)
         let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
+        let earlyStop = configuration.earlyStop(clipCount: clipCount)
         guard state.stepOfEpoch < perEpoch else { return false }
         task.setFrameCount(clips.sampler(inEpoch: state.epoch).sampleCount)
         var known = videos
@@ -215,6 +223,11 @@ package struct Trainer {
             guard loss.isFinite else { throw TrainingError.diverged(step: state.step, loss: loss) }
             state.lossSum += result.lossSum
             state.lossClips += result.clipCount
+            if let earlyStop {
+                var known = state.earlyStop ?? EarlyStop.State()
+                earlyStop.add(loss, to: &known)
+                state.earlyStop = known
+            }
             try report(
                 StepReport(
                     step: state.step, stepCount: schedule.stepCount, epoch: state.epoch + 1, loss: loss, rate: rate.rate,

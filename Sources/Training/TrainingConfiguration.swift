@@ -22,6 +22,9 @@ package struct TrainingConfiguration: Sendable, Equatable {
     /// What is left over of an epoch after its last full step is thrown away, as the paper's code does
     /// (`methods.md` 1.4), instead of making a smaller step.
     package var discardsLeftovers = false
+    /// As `EarlyStop` has them; nil for a run that takes all of its epochs.
+    package var patience: Int?
+    package var leastFall = EarlyStop.standardFall
 
     package init(
         epochs: Int = 50, batchSize: Int = 4, accumulationSteps: Int = 16, learningRate: Double = 8e-3,
@@ -53,6 +56,14 @@ package struct TrainingConfiguration: Sendable, Equatable {
             startsIdle: startsIdle, dropsAfterWarmup: dropsAfterWarmup, cosineSteps: cosineSteps, fallsToZero: fallsToZero)
     }
 
+    package func earlyStop(clipCount: Int) -> EarlyStop? {
+        patience.map {
+            EarlyStop(
+                patience: $0, leastFall: leastFall, window: max(EarlyStop.leastWindow, stepsPerEpoch(clipCount: clipCount)),
+                warmupEpochs: warmupEpochs)
+        }
+    }
+
     /// Everything that is out of range, all together.
     ///
     /// - Parameter clipCount: clips of an epoch, where known.
@@ -67,6 +78,7 @@ package struct TrainingConfiguration: Sendable, Equatable {
             warmupEpochs >= 0 && warmupEpochs <= Double(epochs),
             "warmup_epochs is \(warmupEpochs), but the run has \(epochs) epochs. Set training.warmup_epochs to at most \(epochs), or train longer.")
         require(weightDecay >= 0 && weightDecay < 1, "weight_decay is \(weightDecay); it must be at least 0 and below 1.")
+        require(patience ?? 1 >= 1, "early_stop is \(patience ?? 0); it must be at least 1 epoch.")
         require(evaluationInterval >= 1, "the evaluation interval is \(evaluationInterval); at least 1 epoch.")
         if let clipCount, faults.isEmpty {
             require(

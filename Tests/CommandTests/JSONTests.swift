@@ -105,12 +105,12 @@ import Testing
             ], rare: ["video.transfer", "video.high_dynamic_range", "video.warnings[]"]),
         Section(name: "data check --json", runs: [["data", "check", "bad.txt", "--labels", "labels.csv"], ["data", "check", "parts.txt"]], statuses: [65]),
         Section(name: "data stats --json", runs: [["data", "stats", "list.txt", "--labels", "labels.csv", "--videos"], ["data", "stats", "list.txt", "--labels", "labels.csv"]]),
-        Section(name: "plan learn --json", runs: [["plan", "learn", "--quick", "--epochs", "2"] + learn, ["bridge", "--dry-run", "--no-timing", "--epochs", "1"] + learn]),
+        Section(name: "plan learn --json", runs: [["plan", "learn", "--quick", "--epochs", "2", "--early-stop", "2"] + learn, ["bridge", "--dry-run", "--no-timing", "--epochs", "1"] + learn]),
         Section(name: "plan learn --method --json", runs: [["plan", "learn", "--method", "gda"] + learn, ["plan", "learn", "--method", "auto", "--budget", "1h", "--epochs", "1"] + learn]),
         Section(name: "plan evaluate --json", runs: [["plan", "evaluate", "few-shot", "--shots", "1", "--methods", "prompt"] + short]),
         Section(
             name: "plan ablate --json", runs: [["plan", "ablate", "fusion"] + learn.dropLast(2)],
-            rare: ["grids[].cells[].plan.arithmetic.cached_prefix", "grids[].cells[].plan.time.caching_clip"]),
+            rare: ["arithmetic.cached_prefix", "time.caching_clip", "work.early_stop"].map { "grids[].cells[].plan." + $0 }),
         Section(
             name: "summarize --json",
             before: [

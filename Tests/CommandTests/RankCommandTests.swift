@@ -86,6 +86,18 @@ struct RankCommandTests {
         #expect(rest.status == 0 && rest.messages.contains("Going on after step "), "\(rest.messages)")
     }
 
+    /// Before its length, with the same epoch on all ranks.
+    @Test func runsEndEarlyTogether() throws {
+        let program = try Program.withVideos()
+        let early = ["--early-stop", "1", "--learning-rate", "1e-9"]
+        let alone = try program.run(arguments("learn", epochs: 40, output: "alone") + early)
+        #expect(alone.status == 0 && alone.messages.contains("Ended early, with epoch "), "\(alone.messages)")
+        let shared = try program.ranks(3, arguments("learn", epochs: 40, output: "shared") + early)
+        #expect(shared.status == 0 && count("Ended early, with epoch ", in: shared.messages) == 1, "\(shared.messages)")
+        #expect(try log(program, "shared") == log(program, "alone"))
+        #expect(try prompts(program, "shared") == prompts(program, "alone"))
+    }
+
     @Test func errorsAreToldOnce() throws {
         let program = try Program.withVideos()
         let missing = try program.ranks(2, arguments("learn", epochs: 1, output: "x").map { $0 == "list.txt" ? "none.txt" : $0 })

@@ -67,7 +67,7 @@ import VideoData
             ),
             (
                 .learning(
-                    .begins(.captions(1, videos: 1), frames: 8, schedule: nil, learned: 10, parameters: 20, epochs: 1, steps: 2, run: "runs/a")),
+                    .begins(.captions(1, videos: 1), frames: 8, schedule: nil, learned: 10, parameters: 20, epochs: 1, steps: 2, mayEndEarly: false, run: "runs/a")),
                 "1 caption of 1 video, 8 frames each; 10 of 20 parameters learn; 1 epoch, 2 steps. Run: runs/a"
             ),
         ]

@@ -23,15 +23,21 @@ import VideoData
         /// Videos that could not be read.
         var badVideos: [String] = []
         var epochs: [Int] = []
+        /// Of a run that ended before its length.
+        var ends: [Int] = []
         var digest = ""
     }
 
     private struct Stop: Error {}
 
-    private static func configuration(accumulated: Bool) -> TrainingConfiguration {
-        TrainingConfiguration(
-            epochs: 2, batchSize: 2, accumulationSteps: accumulated ? 2 : 1, learningRate: 1e-2, warmupEpochs: 0.5, seed: 3,
+    /// - Parameter patience: ends a run of twice as many epochs after half of them: no loss falls by nine tenths.
+    private static func configuration(accumulated: Bool, epochs: Int = 2, patience: Int? = nil) -> TrainingConfiguration {
+        var configuration = TrainingConfiguration(
+            epochs: epochs, batchSize: 2, accumulationSteps: accumulated ? 2 : 1, learningRate: 1e-2, warmupEpochs: 0.5, seed: 3,
             evaluationInterval: 1)
+        configuration.patience = patience
+        configuration.leastFall = 0.9
+        return configuration
     }
 
     private static func task(_ stage: Stage, _ inputs: TrainingInputs) -> any LearningTask {
@@ -52,7 +58,7 @@ import VideoData
     /// Runs until `stopAt` says so; then again with everything new but what is on disk, until the end.
     private func run(
         _ stage: Stage, accumulated: Bool = false, folder: String? = nil, policy: BadVideoPolicy = .fail, paths: [String]? = nil,
-        stopAt: ([(step: Int, moment: SaveMoment)]) = []
+        epochs: Int = 2, patience: Int? = nil, stopAt: ([(step: Int, moment: SaveMoment)]) = []
     ) throws -> Trace {
         let inputs = try TrainingInputs()
         var trace = Trace()
@@ -75,6 +81,7 @@ import VideoData
             events.onStep = { trace.losses.append($0.loss) }
             events.onEpoch = { trace.epochs.append($0.epoch) }
             events.evaluate = { nil }
+            events.onEarlyStop = { trace.ends.append($0.epoch) }
             events.save = { state, moment in
                 guard let folder, let stop = stops.first, stop.step == state.step, stop.moment == moment else { return }
                 stops.removeFirst()
@@ -82,8 +89,8 @@ import VideoData
                 throw Stop()
             }
             do {
-                _ = try Trainer(configuration: Self.configuration(accumulated: accumulated), classCount: 5, clips: clips)
-                    .run(task, from: state, events: events)
+                let configuration = Self.configuration(accumulated: accumulated, epochs: epochs, patience: patience)
+                _ = try Trainer(configuration: configuration, classCount: 5, clips: clips).run(task, from: state, events: events)
             } catch is Stop {
                 continue
             }
@@ -156,6 +163,20 @@ import VideoData
         let stopped = try run(.learn, accumulated: true, folder: directory.path, stopAt: [(2, .step), (4, .step)])
         #expect(stopped == (try run(.learn, accumulated: true)))
         #expect(stopped.losses.count == 6)
+    }
+
+    /// A run whose loss does not fall ends after its second epoch of four, wherever it was stopped before, and also if it was stopped once
+    /// it had ended; up to there it takes the steps of the whole run.
+    @Test func endedEarly() throws {
+        let ended = try run(.learn, epochs: 4, patience: 1)
+        #expect(ended.epochs == [1, 2] && ended.ends == [2] && ended.losses.count == 10)
+        let whole = try run(.learn, epochs: 4)
+        #expect(whole.epochs == [1, 2, 3, 4] && whole.ends.isEmpty && Array(whole.losses.prefix(10)) == ended.losses)
+        #expect(try run(.learn, epochs: 4, patience: 4) == whole)
+        for moment in Self.moments + [(10, .end)] {
+            let directory = try TemporaryDirectory()
+            #expect(try run(.learn, folder: directory.path, epochs: 4, patience: 1, stopAt: [moment]) == ended, "\(moment)")
+        }
     }
 
     /// Videos that cannot be read take their place in the order with them, and the list of them goes on.

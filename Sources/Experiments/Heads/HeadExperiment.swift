@@ -44,6 +44,7 @@ package struct HeadExperiment: LearningExperiment {
         try refuse(request.initial != nil, "--init", "heads begin from the texts and the clips.")
         try refuse(settings.recipe.training.backwardFrames != nil, "--backward-frames", "nothing goes back through frames.")
         try refuse(settings.recipe.training.framesSchedule != nil, "--frames-schedule", "frames are computed once.")
+        try refuse(settings.recipe.training.earlyStop != nil, "--early-stop", "a head has no epochs of clips.")
         try refuse(settings.recipe.training.loss == .batch, "--loss batch", "heads have losses of their own.")
         if let prompting = try settings.recipe.prompts.promptMethod(), prompting.onlyLearns != nil {
             try refuse(request.budget != nil, "--budget beside prompts.method \(prompting.name)", "heads on its prompts say nothing of what it learns.")

@@ -11,6 +11,9 @@ extension Settings {
         if hasFixedFrames {
             throw .scheduleWith(what: "--fixed-frames (augmentation.fixed_frames) or --quick", reason: "with these the frames of a clip are computed once.")
         }
+        if recipe.training.earlyStop != nil {
+            throw .scheduleWith(what: "--early-stop (training.early_stop)", reason: "the run might end before its clips have all frames.")
+        }
         if let method, method.temporal != nil {
             throw .scheduleWith(what: "--method \(method.name)", reason: "its transformer over frames has a position for each of them.")
         }

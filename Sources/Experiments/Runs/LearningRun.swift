@@ -73,7 +73,7 @@ package struct LearningRun {
                 .begins(
                     data.amount, frames: settings.frameCount, schedule: recipe.training.framesSchedule, learned: task.parameterCount,
                     parameters: backbone.parameterCount + (kind == .learn ? task.parameterCount : 0), epochs: configuration.epochs,
-                    steps: stepCount, run: path)))
+                    steps: stepCount, mayEndEarly: configuration.patience != nil, run: path)))
         if let other = start.resumed, other.record.ranks ?? 1 != group.count, kind == .bridge {
             context.warning(.resuming(.otherRanks(began: other.record.ranks ?? 1, now: group.count)))
         }
@@ -128,6 +128,10 @@ package struct LearningRun {
                 return nil
             }
         }
+        events.onEarlyStop = { reason in
+            progress.finish()
+            context.note(reason.text)
+        }
         events.save = { reached, moment in
             state = reached
             try endEpoch(task, state: reached, moment: moment)
@@ -147,7 +151,7 @@ package struct LearningRun {
             throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
         }
         var result = RunResult(
-            steps: stepCount, epochs: configuration.epochs, trainingLoss: state.trainingLoss ?? 0, best: state.best, last: state.last,
+            steps: state.hasEndedEarly ? state.step : stepCount, epochs: state.hasEndedEarly ? state.epoch : configuration.epochs, trainingLoss: state.trainingLoss ?? 0, best: state.best, last: state.last,
             seconds: state.seconds, peakBytes: Machine.peakMemory)
         try result.count(
             learned: task.parameterCount, modelKind(), architecture: backbone.architecture, frameCount: settings.frameCount, sequences: sequences)

@@ -31,7 +31,7 @@ extension LearningRun {
         return Outcome(
             path: "",
             result: RunResult(
-                steps: state.step, epochs: configuration.epochs, trainingLoss: state.trainingLoss ?? 0, best: state.best, last: state.last,
+                steps: state.step, epochs: state.hasEndedEarly ? state.epoch : configuration.epochs, trainingLoss: state.trainingLoss ?? 0, best: state.best, last: state.last,
                 seconds: state.seconds))
     }
 

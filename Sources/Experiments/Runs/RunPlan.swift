@@ -18,6 +18,8 @@ package struct RunPlan: Encodable {
         package let framesPerClip: Int
         package let epochs: Int
         package let steps: Int
+        /// Epochs without a fall of the loss after which the run ends; nil for one that takes all of its epochs.
+        package let earlyStop: Int?
         package let clipsPerStep: Int
         package let evaluations: Int
         package let parameters: Int
@@ -116,7 +118,7 @@ package struct RunPlan: Encodable {
         let clipsPerStep = min(configuration.clipsPerStep, clipCount)
         let work = Work(
             clips: clipCount, validationClips: validationCount, testClips: testCount, classes: run.data.classes.count, framesPerClip: frames,
-            epochs: configuration.epochs, steps: steps, clipsPerStep: clipsPerStep, evaluations: evaluations,
+            epochs: configuration.epochs, steps: steps, earlyStop: configuration.patience, clipsPerStep: clipsPerStep, evaluations: evaluations,
             parameters: run.backbone.parameterCount, learningParameters: learningCount, seeds: seedCount)
         let backwardFrames = run.settings.recipe.training.backwardFrames
         func operations(with texts: [[Int]], frames: Int) -> OperationCount {

@@ -10,6 +10,7 @@ extension RunPlan {
         row("parameters", "\(work.learningParameters) learn, of a backbone of \(work.parameters)")
         row(
             "steps", "\(work.steps) in \(counted(work.epochs, "epoch", "epochs")), \(counted(work.clipsPerStep, "clip", "clips")) each; \(counted(work.evaluations, "evaluation", "evaluations"))"
+                + (work.earlyStop.map { "; at most, as --early-stop \($0) may end it before" } ?? "")
                 + (work.seeds > 1 ? "; all of it \(work.seeds) times, once per seed" : ""))
         row(
             "arithmetic", "\(operations(arithmetic.step)) per step, \(operations(arithmetic.total)) in all; "
@@ -26,7 +27,7 @@ extension RunPlan {
         row("ranks", "\(bytes(communication.bytesPerStep)) per step go from each rank to the others, and back, where mpirun starts several")
         if let time {
             row(
-                "time", "\(duration(time.total)) in all: a step \(duration(time.step)) at \(operations(time.speed))/s, "
+                "time", "\(duration(time.total)) in all\(work.earlyStop == nil ? "" : ", at most"): a step \(duration(time.step)) at \(operations(time.speed))/s, "
                     + (time.cachingClip.map { "the cached prefix of a clip \(duration($0)), " } ?? "")
                     + "an evaluation \(duration(time.evaluation)); reading clips is \(percent(100 * time.readingShare)) of training")
         } else {

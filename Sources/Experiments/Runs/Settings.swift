@@ -21,6 +21,8 @@ package enum SettingsError: ReportableError {
     case notWithCaptions(what: String, reason: String)
     case captionsWithoutList
     case notWithBatchLoss(what: String, reason: String)
+    /// - Parameter way: of holding prompts near CLIP.
+    case earlyStopWithAverage(way: String)
     /// Of a backbone that is no SigLIP.
     case noLogitBias
     case layersAgainstDepth(tower: String, layers: PromptLayers, depth: Int)
@@ -40,8 +42,8 @@ package enum SettingsError: ReportableError {
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .notWithBatchLoss, .fixedFramesChange,
-            .tooManyBackwardFrames, .backwardFramesWithout, .scheduleEnds, .scheduleWith, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
+        case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .notWithBatchLoss,
+            .earlyStopWithAverage, .fixedFramesChange, .tooManyBackwardFrames, .backwardFramesWithout, .scheduleEnds, .scheduleWith, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns, .noLogitBias: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -69,6 +71,8 @@ package enum SettingsError: ReportableError {
             "--val-captions, --test-captions, --max-words and --loss contrastive or sigmoid are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
         case .notWithBatchLoss(let what, let reason):
             "\(what) cannot go with --loss batch (training.loss): \(reason) Leave one of them out."
+        case .earlyStopWithAverage(let way):
+            "--early-stop (training.early_stop) cannot go with --regularize \(way), whose outcome is a mean over all epochs of the run. Leave one of them out."
         case .noLogitBias:
             "--loss sigmoid (training.loss) adds a SigLIP's bias to the logits, and this backbone has none. Take a SigLIP, or leave it out."
         case .layersAgainstDepth(let tower, let layers, let depth):
@@ -206,6 +210,7 @@ package struct Settings {
             }
         }
         if merged.training.loss == .batch { try merged.checkBatchLoss(method: method, regularizer: regularizer) }
+        if merged.training.earlyStop != nil, let regularizer, regularizer.averagesEpochs { throw SettingsError.earlyStopWithAverage(way: regularizer.name) }
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
         if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
@@ -448,6 +453,7 @@ package struct Settings {
             configuration.epochs = (steps + perEpoch - 1) / perEpoch
         }
         configuration.warmupEpochs = Double(training.warmupEpochs ?? Recipe.Training.defaultWarmup(epochs: configuration.epochs))
+        configuration.patience = training.earlyStop
         configuration.evaluationInterval = training.evaluateEvery ?? max(1, configuration.epochs / 5)
         try configuration.check(clipCount: clipCount)
         return configuration

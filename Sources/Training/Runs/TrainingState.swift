@@ -21,6 +21,8 @@ package struct TrainingState: Codable, Equatable, Sendable {
     package var last: Scores?
     /// Of the epoch that was reported last; nil in checkpoints of programs that did not keep it.
     package var trainingLoss: Double?
+    /// Nil where nothing ends a run before its last epoch.
+    package var earlyStop: EarlyStop.State?
     /// Whether an epoch was reported.
     package var hasResults = false
     /// Wall-clock time in this epoch and in the run, over all its parts.
@@ -32,6 +34,9 @@ package struct TrainingState: Codable, Equatable, Sendable {
     package var logBytes: [String: Int] = [:]
 
     package init() {}
+
+    /// Whether the run has ended before its last epoch.
+    package var hasEndedEarly: Bool { earlyStop?.isOver == true }
 
     /// Whether the next thing to happen is the first step of an epoch.
     package var isBetweenEpochs: Bool { stepOfEpoch == 0 && step > 0 }

@@ -175,6 +175,12 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Epochs between two evaluations of the validation list; by default there are five, however long the run is.", valueName: "epochs"))
     var evalEvery: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "End the run once the smoothed training loss has not come down by more than 1 % for so many epochs; by default it takes all of them.",
+            valueName: "epochs"))
+    var earlyStop: Int?
+
     @Option(help: "Seed of everything random. The same seed gives the same file on the same machine.")
     var seed: Int?
 
@@ -187,6 +193,7 @@ struct TrainingOptions: ParsableArguments {
         recipe.training.shots = shots ?? recipe.training.shots
         recipe.training.epochs = epochs ?? recipe.training.epochs
         recipe.training.evaluateEvery = evalEvery ?? recipe.training.evaluateEvery
+        recipe.training.earlyStop = earlyStop ?? recipe.training.earlyStop
         recipe.training.batchSize = batchSize ?? recipe.training.batchSize
         recipe.training.accumulationSteps = accumulationSteps ?? recipe.training.accumulationSteps
         recipe.training.learningRate = learningRate ?? recipe.training.learningRate

@@ -21,8 +21,9 @@ package enum LearningNote: Sendable, Equatable, CustomStringConvertible {
     /// - Parameters:
     ///   - learned: parameters that learn, of all `parameters`.
     ///   - schedule: of frames, where epochs differ in them.
+    ///   - mayEndEarly: whether it ends where its loss does not come down any more.
     ///   - run: its folder.
-    case begins(TrainingAmount, frames: Int, schedule: FrameSchedule?, learned: Int, parameters: Int, epochs: Int, steps: Int, run: String)
+    case begins(TrainingAmount, frames: Int, schedule: FrameSchedule?, learned: Int, parameters: Int, epochs: Int, steps: Int, mayEndEarly: Bool, run: String)
     /// - Parameter summary: in the words of the method itself.
     case method(name: String, summary: String)
     /// Where the processes run, and how many threads each has.
@@ -49,9 +50,9 @@ package enum LearningNote: Sendable, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .begins(let amount, let frames, let schedule, let learned, let parameters, let epochs, let steps, let run):
+        case .begins(let amount, let frames, let schedule, let learned, let parameters, let epochs, let steps, let mayEndEarly, let run):
             "\(amount), \(frames) frames each\(schedule.map { ", in training \($0.words(epochs: epochs))" } ?? ""); \(learned) of \(parameters) parameters learn; "
-                + "\(counted(epochs, "epoch", "epochs")), \(counted(steps, "step", "steps")). Run: \(run)"
+                + "\(counted(epochs, "epoch", "epochs")), \(counted(steps, "step", "steps"))\(mayEndEarly ? " at most" : ""). Run: \(run)"
         case .method(let name, let summary): "Method: \(name), \(summary)"
         case .ranks(let places, let threads): places.table(threads: threads)
         case .warmupShortened(let epochs):
