@@ -115,6 +115,19 @@ import Recipes
         #expect(assigned.prompts == merged)
     }
 
+    /// What a step compares, of classes and of captions, and when a run ends before its length.
+    @Test func lossesAndEnds() throws {
+        let recipe = try Recipe(yaml: "training:\n  loss: batch\n  early_stop: 3\n", source: "batches")
+        #expect(recipe.training.loss == .batch && recipe.training.earlyStop == 3 && recipe.training.loss?.pairs == nil)
+        #expect(try Recipe(yaml: recipe.yaml, source: "again") == recipe)
+        for (word, pairs) in [("classes", nil), ("contrastive", PairLoss.contrastive), ("sigmoid", .sigmoid)] {
+            #expect(try #require(Recipe(yaml: "training: {loss: \(word)}", source: word).training.loss).pairs == pairs)
+        }
+        for wrong in ["loss: pairs", "early_stop: 0", "early_stop: often"] {
+            #expect(throws: RecipeError.self) { try Recipe(yaml: "training: {\(wrong)}", source: "wrong") }
+        }
+    }
+
     /// Layers and depth say the same thing in two ways: the upper recipe's way counts.
     @Test func layersGoOverDepthsAndBack() throws {
         let deep = try Recipe(yaml: "prompts:\n  vision_depth: 12\n  text_depth: 12\n  vision_tokens: 10\n", source: "deep")
