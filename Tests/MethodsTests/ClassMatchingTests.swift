@@ -61,6 +61,42 @@ import Testing
         clips = fixture.clips(ofFrames: 2)
     }
 
+    /// Five steps of prompts of both towers against another program (`Tests/Fixtures/scripts/make_batches.py`): the gradients of the
+    /// first, the losses of all, and what they come to.
+    @Test(arguments: ["names", "means", "transport"]) func stepsOfPrompts(_ variant: String) throws {
+        let expected = try TensorFixture("descriptions/batches")
+        let names = Array(PromptMethodTests.visionNames.prefix(2)) + PromptMethodTests.textNames
+        let (source, backbone) = (DirectPrompts(prompts, architecture: fixture.backbone.architecture), fixture.backbone)
+        let objective = ClassMatching(sequences: fixture.sequences)
+        func expect<Part: LearningPart>(_ part: Part, labels: [Int]) throws {
+            let learner = Learner(part, objective, frameCount: 2, pool: fixture.pool)
+            #expect(part.tensors.count == names.count)
+            var losses: [Float] = []
+            for step in 0..<5 {
+                for tensor in part.tensors { tensor.gradient.fill(0) }
+                var result = StepResult()
+                learner.begin()
+                learner.add(ClipBatch(clips: clips, labels: labels, targets: []), weight: 1 / 3, to: &result)
+                learner.finish()
+                losses.append(Float(result.lossSum / 3))
+                for (tensor, name) in zip(part.tensors, names) {
+                    if step == 0 { expectClose(tensor.gradient.values, try expected.floats("\(variant).grad.\(name)"), tolerance: 1e-4, name) }
+                    tensor.value.fill(with: zip(tensor.value.values, tensor.gradient.values).map { $0 - 0.005 * $1 })
+                }
+            }
+            expectClose(losses, try expected.floats("\(variant).losses"), tolerance: 1e-4, "losses")
+            for (tensor, name) in zip(part.tensors, names) {
+                expectClose(tensor.value.values, try expected.floats("\(variant).final.\(name)"), tolerance: 1e-4, name)
+            }
+        }
+        switch variant {
+        case "names": try expect(PromptPart(source, aggregator: Fusion.embedding, on: backbone), labels: [1, 4, 1])
+        case "means":
+            try expect(PromptPart(source, aggregator: Fusion.embedding, on: backbone, means: SentenceMeans(counts: counts)), labels: [0, 1, 1])
+        default: try expect(PromptPart(source, aggregator: TransportFusion(counts: counts), on: backbone), labels: [0, 1, 1])
+        }
+    }
+
     /// Class names, one of which two clips share, and sentences of two classes.
     @Test(arguments: [Fusion.embedding, .decision])
     func gradientsOfPrompts(_ fusion: Fusion) {
