@@ -1,5 +1,3 @@
-import Files
-
 /// When a run ends before its last epoch: its smoothed training loss does not come down any more.
 ///
 /// What is smoothed are the losses of the steps, L₁, L₂, …, by an exponential mean without the pull of its start:
@@ -74,13 +72,5 @@ package struct EarlyStop: Sendable, Equatable {
         guard state.epochs >= patience, epoch < epochCount else { return (state, nil) }
         state.isOver = true
         return (state, Reason(epoch: epoch, epochCount: epochCount, smoothedLoss: loss, least: least, rule: self))
-    }
-}
-
-extension EarlyStop.Reason {
-    package var text: String {
-        func loss(_ value: Double) -> String { NumberText.decimal(value, places: 3) }
-        return "Ended early, with epoch \(epoch) of \(epochCount): for \(counted(rule.patience, "epoch", "epochs")) the smoothed training loss, now "
-            + "\(loss(smoothedLoss)), has not come below \(loss(least)) by more than \(NumberText.decimal(100 * rule.leastFall, places: 0)) % (--early-stop)."
     }
 }

@@ -21,7 +21,7 @@ import Testing
     /// Five epochs of warm-up, and two in which nothing came of it: the seventh is the last, and is evaluated.
     @Test func aRunEndsEarly() throws {
         let outcome = try run(Self.still + ["--early-stop", "2", "--output", "run"])
-        #expect(outcome.messages.contains("Ended early, with epoch 7 of 20: for 2 epochs the smoothed training loss"), "\(outcome.messages)")
+        #expect(outcome.messages.contains("Ended early, with epoch 7 of 20: for 2 epochs the smoothed training loss, now "), "\(outcome.messages)")
         #expect(outcome.messages.contains("20 epochs, 20 steps at most"), "\(outcome.messages)")
         let finished = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: program.folder.path("run/finished.json"))))
         let result = try #require(finished as? [String: Any])

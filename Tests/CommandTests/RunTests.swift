@@ -344,6 +344,7 @@ import Testing
         (["--frames-schedule", "2,1"], 64, "'2,1' is no schedule; write numbers of frames that grow, such as 4,8,16"),
         (["--frames-schedule", "1,4"], 64, "(training.frames_schedule) ends with 4 frames, but clips have 2. End it with 2, or set --frames 4"),
         (["--frames-schedule", "1,2", "--fixed-frames"], 64, "cannot go with --fixed-frames (augmentation.fixed_frames) or --quick"),
+        (["--frames-schedule", "1,2", "--early-stop", "3"], 64, "cannot go with --early-stop (training.early_stop)"),
         (["--frames-schedule", "1,2", "--regularize", "promptsrc"], 64, "cannot go with --regularize promptsrc"),
         (["--merge-tokens", "3"], 78, "has enough for at most 2. Set --merge-tokens (prompts.merge_tokens)"),
         (["--set", "prompts.merge_tokens=-1"], 64, "-1 is out of range"),

@@ -61,6 +61,7 @@ package struct LearningMethod: Hashable, Sendable {
         if kind != .bridge || design == .bridge { (recipe.tuning, recipe.loraRank, recipe.loraDropout) = (nil, nil, nil) }
         if kind != .bridge || design == .lowRank { (recipe.method, recipe.templates) = (nil, nil) }
         if kind == .bridge || design == .head, recipe.training.loss?.pairs == nil { recipe.training.loss = nil }
+        if kind == .bridge || design == .head { recipe.training.framesSchedule = nil }
         if design == .head { recipe.training.earlyStop = nil }
     }
 

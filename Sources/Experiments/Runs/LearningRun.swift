@@ -130,7 +130,7 @@ package struct LearningRun {
         }
         events.onEarlyStop = { reason in
             progress.finish()
-            context.note(reason.text)
+            context.note(.learning(.endedEarly(reason)))
         }
         events.save = { reached, moment in
             state = reached

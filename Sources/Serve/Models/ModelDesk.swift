@@ -65,7 +65,7 @@ final class ModelDesk: Sendable {
         }
         for folder in self.folders {
             folder.look()
-            context.note("\(folder.path.escapedForDisplay) is watched: \(folder.answerers.count) of its files answer, \(folder.faults.count) do not.")
+            context.note(.model(.folderWatched(path: folder.path, answering: folder.answerers.count, faults: folder.faults.count)))
         }
     }
 

@@ -38,6 +38,7 @@ package enum LearningNote: Sendable, Equatable, CustomStringConvertible {
     case fixedFrames(isWholeVision: Bool, trainingClips: Int, validationClips: Int, clipBytes: Int)
     case cachingTime(seconds: Double, then: TextSteps?)
     case epoch(Int, loss: Double, validation: Scores)
+    case endedEarly(EarlyStop.Reason)
     case peakMemory(bytes: Int)
     /// By the kernel, so that the peak is that of all runs in this process.
     case peakNotReset
@@ -71,6 +72,10 @@ package enum LearningNote: Sendable, Equatable, CustomStringConvertible {
         case .epoch(let number, let loss, let scores):
             "epoch \(number): loss \(NumberText.decimal(loss, places: 3)), "
                 + "validation \(scores.title) \(NumberText.decimal(scores.top1, places: 1)) %"
+        case .endedEarly(let reason):
+            "Ended early, with epoch \(reason.epoch) of \(reason.epochCount): for \(counted(reason.rule.patience, "epoch", "epochs")) the smoothed training "
+                + "loss, now \(NumberText.decimal(reason.smoothedLoss, places: 3)), has not come below \(NumberText.decimal(reason.least, places: 3)) by "
+                + "more than \(NumberText.decimal(100 * reason.rule.leastFall, places: 0)) % (--early-stop)."
         case .peakMemory(let bytes): "Peak memory: \(NumberText.decimal(Double(bytes) / 1e9, places: 2)) GB."
         case .peakNotReset:
             "The kernel does not reset the peak of memory: what is told of it is the peak of everything in this process so far."

@@ -16,6 +16,8 @@ package enum ModelNote: Sendable, Equatable, CustomStringConvertible {
     case startingFrom(path: String, PromptConfiguration)
     case newestRun(path: String, withClassNames: Bool)
     case pocketBackbone(path: String)
+    /// Whose prompts and heads answer while they are there.
+    case folderWatched(path: String, answering: Int, faults: Int)
 
     /// What a backbone was known by.
     package enum BackboneMark: Sendable, Equatable {
@@ -42,6 +44,8 @@ package enum ModelNote: Sendable, Equatable, CustomStringConvertible {
                 + "Name a model and data for others."
         case .pocketBackbone(let path):
             "The pocket world's CLIP is taken: \(path.escapedForDisplay). For your own pass --prompts or --backbone."
+        case .folderWatched(let path, let answering, let faults):
+            "\(path.escapedForDisplay) is watched: \(answering) of its files answer, \(faults) do not."
         }
     }
 }
