@@ -44,7 +44,7 @@ demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 cl
 	@$(VIFI) demo report
 
 test: ## All tests, optimized. `make test FILTER=Tokenizer` runs some.
-	@.ci/install-packages chromium
+	@.ci/install-packages chromium mosquitto mosquitto-clients
 	@.ci/test "$(FILTER)"
 
 fuzz: packages ## Every parser against mutated inputs, ten minutes in all; `make fuzz MINUTES=60` takes longer.

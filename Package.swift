@@ -16,6 +16,10 @@ let hasMPI = ((Context.environment["PKG_CONFIG_PATH"] ?? "").split(separator: ":
     + ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"].map { $0 + "/pkgconfig" })
     .contains { FileManager.default.fileExists(atPath: "\($0)/ompi-c.pc") }
 
+/// libmosquitto is taken where its header is: `libmosquitto-dev` on Debian and Ubuntu. `--disable-default-traits` and
+/// `--traits MQTT` decide as above.
+let hasMQTT = ["/usr", "/usr/local"].contains { FileManager.default.fileExists(atPath: "\($0)/include/mosquitto.h") }
+
 /// Every target marks each use of unsafe memory with `unsafe`; forgetting one does not build.
 let strict: [SwiftSetting] = [
     .strictMemorySafety(),
@@ -34,7 +38,8 @@ let package = Package(
     traits: [
         .trait(name: "OneDNN", description: "bfloat16 products through oneDNN: --precision bf16."),
         .trait(name: "MPI", description: "learn and bridge on several machines through Open MPI: mpirun -n N vifi-prompt …"),
-        .default(enabledTraits: Set((hasOneDNN ? ["OneDNN"] : []) + (hasMPI ? ["MPI"] : []))),
+        .trait(name: "MQTT", description: "predict --mqtt: answers of live sources to a broker of MQTT, through libmosquitto."),
+        .default(enabledTraits: Set((hasOneDNN ? ["OneDNN"] : []) + (hasMPI ? ["MPI"] : []) + (hasMQTT ? ["MQTT"] : []))),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -70,6 +75,9 @@ let package = Package(
         .target(
             name: "COpenMPI", dependencies: [.target(name: "OpenMPILibrary", condition: .when(traits: ["MPI"]))],
             cSettings: [.define("VIFI_MPI", .when(traits: ["MPI"]))]),
+        .target(
+            name: "CMosquitto", cSettings: [.define("VIFI_MQTT", .when(traits: ["MQTT"]))],
+            linkerSettings: [.linkedLibrary("mosquitto", .when(traits: ["MQTT"]))]),
 
         // The library, lowest layer first. Each target names every module that it imports; a test compares.
         .target(name: "Files", dependencies: ["COpenSSL", "CPosix"], swiftSettings: strict),
@@ -87,7 +95,7 @@ let package = Package(
         .target(name: "Recipes", dependencies: ["CLIPModel", "Files", "Tensors", "VideoData", "Yams"], swiftSettings: strict),
         .target(
             name: "Experiments",
-            dependencies: ["CLIPModel", "Evaluation", "Files", "Methods", "Recipes", "Tensors", "Training", "VideoData", "WeightFiles"],
+            dependencies: ["CLIPModel", "CMosquitto", "Evaluation", "Files", "Methods", "Recipes", "Tensors", "Training", "VideoData", "WeightFiles"],
             swiftSettings: strict),
         .target(
             name: "Reports",

@@ -6,7 +6,7 @@ package struct URLOrigin: Sendable, Equatable {
     package let port: Int
 
     /// Ports of schemes where a URL names none; 80 of all others.
-    private static let ports = ["rtsp": 554, "https": 443]
+    private static let ports = ["rtsp": 554, "https": 443, "mqtt": 1883, "mqtts": 8883]
 
     /// Nil for what names no host, or an odd port. Names and passwords before the host are passed over.
     package init?(_ text: String) {

@@ -6,8 +6,11 @@ import Glibc
 package let serverTokenVariable = "VIFI_PROMPT_TOKEN"
 /// Environment variable that tells `serve` the key with which it fetches from Label Studio.
 package let labelStudioKeyVariable = "LABEL_STUDIO_API_KEY"
-/// Environment variables that workers do not get.
-private let secretVariables = [serverTokenVariable, labelStudioKeyVariable]
+/// Environment variables that tell `predict --mqtt` who it is to the broker.
+package let mqttUserVariable = "VIFI_PROMPT_MQTT_USER"
+package let mqttPasswordVariable = "VIFI_PROMPT_MQTT_PASSWORD"
+/// Environment variables that workers do not get, and whose values nobody is shown.
+package let secretVariables = [serverTokenVariable, labelStudioKeyVariable, mqttUserVariable, mqttPasswordVariable]
 
 /// A process that is asked by lines on its standard input and answers on its standard output.
 ///

@@ -1,8 +1,4 @@
 import Files
-import Foundation
-import Synchronization
-import Tensors
-import VideoData
 
 /// Where answers are posted to: `http://host:port/path`.
 package struct WebhookAddress: Sendable, Equatable {
@@ -58,70 +54,30 @@ package struct WebhookError: ReportableError, Equatable {
     }
 }
 
-/// Posts lines to an address in their order, on a thread of its own: who makes them does not wait.
-///
-/// At most 256 lines wait; then the oldest make room and are counted. A line that does not arrive is tried again after
-/// half a second, one, two and four, then given up and counted; so is one that the receiver refuses.
-package final class Webhook: Sendable {
-    private let queue = LatestQueue<String>(capacity: 256)
-    private let counts = Counts()
-
-    private final class Counts: Sendable {
-        let delivered = Atomic<Int>(0)
-        let lost = Atomic<Int>(0)
-        let isOver = Atomic<Bool>(false)
-        /// Nobody waits any longer.
-        let isHurried = Atomic<Bool>(false)
-    }
-
-    static let waits = [0.5, 1, 2, 4]
-
+extension Outbox {
+    /// Posts lines to an address. A line that does not arrive is tried again after half a second, one, two and four, then
+    /// given up and counted; so is one that the receiver refuses.
+    ///
     /// - Parameter report: told why a line was lost, from the thread that posts.
     /// - Throws: `FileError` where the system has no thread to give.
-    package init(_ address: WebhookAddress, report: @escaping @Sendable (String) -> Void) throws {
-        let (queue, counts) = (queue, counts)
-        let isStarted = startThread(leaving: 256 << 20) {
-            while let line = (try? queue.take()).flatMap({ $0 }) {
-                if let reason = Self.deliver(line, to: address, counts) {
-                    counts.lost.add(1, ordering: .relaxed)
-                    report("--webhook \(address.shown.escapedForDisplay): an answer was lost: \(reason.escapedForDisplay)")
-                } else {
-                    counts.delivered.add(1, ordering: .relaxed)
+    package static func webhook(_ address: WebhookAddress, report: @escaping @Sendable (Event) -> Void) throws(FileError) -> Outbox {
+        try Outbox(to: address.shown, verb: "posted") { lines in
+            while let line = lines.next() {
+                let reason = post(line, to: address, lines)
+                if reason != nil, lines.isHurried { return }
+                lines.settle(isDelivered: reason == nil)
+                if let reason {
+                    report(.warning("--webhook \(address.shown.escapedForDisplay): an answer was lost: \(reason.escapedForDisplay)"))
                 }
             }
-            counts.isOver.store(true, ordering: .relaxed)
         }
-        guard isStarted else { throw FileError(path: address.shown, problem: .shortage(.processes)) }
-    }
-
-    deinit { queue.finish() }
-
-    package func post(_ line: String) { queue.put(line, waits: false) }
-
-    package var deliveredCount: Int { counts.delivered.load(ordering: .relaxed) }
-    /// Given up, refused or dropped.
-    package var lostCount: Int { counts.lost.load(ordering: .relaxed) + queue.droppedCount }
-
-    /// Waits until what was posted has arrived or is lost, at most for so long.
-    ///
-    /// - Returns: whether all was settled.
-    package func finish(withinSeconds seconds: Double) -> Bool {
-        queue.finish()
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        while ContinuousClock.now < deadline, !counts.isOver.load(ordering: .relaxed) { usleep(20_000) }
-        counts.isHurried.store(true, ordering: .relaxed)
-        return counts.isOver.load(ordering: .relaxed)
     }
 
     /// - Returns: why the line is lost; nil where it arrived.
-    private static func deliver(_ line: String, to address: WebhookAddress, _ counts: Counts) -> String? {
+    private static func post(_ line: String, to address: WebhookAddress, _ lines: Lines) -> String? {
         var reason = ""
-        for wait in [0] + waits {
-            let deadline = ContinuousClock.now + .seconds(wait)
-            while ContinuousClock.now < deadline {
-                if counts.isHurried.load(ordering: .relaxed) { return reason }
-                usleep(20_000)
-            }
+        for wait in [0, 0.5, 1, 2, 4] {
+            if wait > 0, !lines.rest(seconds: wait) { return reason }
             switch HTTPPost(address).send(line + "\n") {
             case .accepted: return nil
             case .refused(let status): return "the receiver answered with status \(status)"

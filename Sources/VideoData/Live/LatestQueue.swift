@@ -20,6 +20,9 @@ package final class LatestQueue<Item: Sendable>: @unchecked Sendable {
     /// Items that were dropped so far.
     package var droppedCount: Int { monitor.locked { dropped } }
 
+    /// Whether `take` returns at once to the only one who takes.
+    package var hasNext: Bool { monitor.locked { !items.isEmpty || ending != nil } }
+
     /// - Parameter waits: for room; else the oldest item makes it.
     package func put(_ item: Item, waits: Bool) {
         monitor.locked {

@@ -65,7 +65,7 @@ enum Doctor {
     }
 
     static func findings() -> [Finding] {
-        processor + blas + videos + ranks + memory + checkpoints + folders + environment
+        processor + blas + videos + ranks + broker + memory + checkpoints + folders + environment
     }
 
     // MARK: Processor and libraries
@@ -143,6 +143,14 @@ enum Doctor {
                 MPIGroup.version + (launchers.isEmpty ? ", and nothing to start ranks with" : "; ranks are started by \(launchers.joined(separator: " or "))"),
                 remedy: launchers.isEmpty ? "Several ranks need mpirun: apt-get install openmpi-bin. One process does without." : nil)
         ]
+    }
+
+    /// Where answers of live sources may go.
+    private static var broker: [Finding] {
+        guard let version = MQTTConnection.libraryVersion else {
+            return [Finding("MQTT", .ok, "not in this build: predict has no --mqtt", remedy: "For it install libmosquitto-dev and build with --traits MQTT; see docs/predict.md.")]
+        }
+        return [Finding("MQTT", .ok, "libmosquitto \(version)")]
     }
 
     private static var memory: [Finding] {
@@ -233,7 +241,7 @@ enum Doctor {
                     remedy: isOdd ? "It fixes OpenBLAS's kernels: unset it unless you mean to." : nil))
         }
         for name in variables.keys.sorted() where name.hasPrefix("VIFI_PROMPT_") {
-            result.append(Finding(name, .ok, (variables[name] ?? "").escapedForDisplay))
+            result.append(Finding(name, .ok, secretVariables.contains(name) ? "set, and not shown" : (variables[name] ?? "").escapedForDisplay))
         }
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].compactMap { variables[$0] }.first { !$0.isEmpty } ?? ""
         let isUnicode = locale.uppercased().contains("UTF-8") || locale.uppercased().contains("UTF8")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Experiments
 import Files
 import VideoData
 
@@ -31,6 +32,13 @@ struct LiveOptions: ParsableArguments {
             "Of a live source: also post each answer as a line of JSON to this address, such as http://127.0.0.1:9000/hook.", valueName: "url"))
     var webhook: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Of a live source: also publish each answer as a line of JSON under a topic of a broker, such as mqtt://127.0.0.1:1883/cameras/door. "
+                + "\(mqttUserVariable) and \(mqttPasswordVariable) in the environment tell who asks.",
+            valueName: "url"))
+    var mqtt: String?
+
     func validate() throws {
         for (flag, span) in [("--for", duration), ("--timeout", timeout)] where span.map({ $0.unit != .seconds }) ?? false {
             throw ValidationError("\(flag) is a time, such as 60s.")
@@ -39,7 +47,9 @@ struct LiveOptions: ParsableArguments {
 
     /// Flags that were passed and say nothing about files.
     var given: [String] {
-        [("--for", duration != nil), ("--timeout", timeout != nil), ("--no-reconnect", !reconnect), ("--late", late != nil), ("--webhook", webhook != nil)]
-            .filter(\.1).map(\.0)
+        [
+            ("--for", duration != nil), ("--timeout", timeout != nil), ("--no-reconnect", !reconnect), ("--late", late != nil), ("--webhook", webhook != nil),
+            ("--mqtt", mqtt != nil),
+        ].filter(\.1).map(\.0)
     }
 }

@@ -43,7 +43,7 @@ struct LivePrediction {
         for (flag, isGiven, remedy) in refused where isGiven {
             throw ValidationError("\(flag) is about videos that have an end, and \(source.shown) is read live: \(remedy).")
         }
-        if let webhook = options.webhook { _ = try WebhookAddress(webhook) }
+        _ = try options.receivers()
         if windows.window?.unit == .frames { throw ValidationError("--window is a time for live sources, such as 2s.") }
         return source
     }
@@ -58,6 +58,8 @@ struct LivePrediction {
         let request = LiveScorer.request(
             address, models: models, window: spans.window, stride: spans.stride, pictures: pictures,
             timeoutSeconds: options.timeout?.count ?? (address.kind == .hls ? 30 : 10))
+        // Before the source is: what it sends meanwhile would wait.
+        let outboxes = try options.receivers().map { try $0.open() }
         let end = options.duration.map { ContinuousClock.now + .seconds($0.count) }
         let name = address.shown.escapedForDisplay
         let arrival = Arrival()
@@ -68,13 +70,12 @@ struct LivePrediction {
                 if event == .opened { arrival.hasCome.store(true, ordering: .relaxed) }
                 Self.tell(event, of: name)
             })
-        let webhook = try options.webhook.map { try Webhook(WebhookAddress($0)) { Console.warning($0) } }
         var summary = Summary()
-        let outcome = Result { try answer(reader, webhook, &summary) }
+        let outcome = Result { try answer(reader, outboxes, &summary) }
         let isMissing = !arrival.hasCome.load(ordering: .relaxed) && !Interruption.isRequested
         // A source that was never there needs none.
         if (try? outcome.get()) != nil && !isMissing || summary.count > 0 { summary.tell(dropped: reader.droppedCount) }
-        if let webhook { Self.finish(webhook) }
+        for outbox in outboxes { Self.finish(outbox) }
         try outcome.get()
         if isMissing, let duration = options.duration {
             throw LiveError(source: address.shown, problem: .silent(seconds: duration.count))
@@ -99,7 +100,7 @@ struct LivePrediction {
         }
     }
 
-    private func answer(_ reader: LiveReader, _ webhook: Webhook?, _ summary: inout Summary) throws {
+    private func answer(_ reader: LiveReader, _ outboxes: [Outbox], _ summary: inout Summary) throws {
         var scorer = LiveScorer(models: models)
         var teller = LiveTeller(style: style, forms: forms)
         while let moment = try reader.next() {
@@ -112,7 +113,9 @@ struct LivePrediction {
                 let answer = LiveAnswer(
                     source: address.shown, model: model, window: moment.window, scores: scores[index], droppedCount: reader.droppedCount)
                 teller.tell(answer, model: index)
-                webhook?.post(LiveLine(answer, style).text)
+                guard !outboxes.isEmpty else { continue }
+                let line = LiveLine(answer, style).text
+                for outbox in outboxes { outbox.put(line) }
             }
         }
     }
@@ -126,11 +129,12 @@ struct LivePrediction {
     }
 
     /// What was said last gets a little time to arrive.
-    private static func finish(_ webhook: Webhook) {
-        let isSettled = webhook.finish(withinSeconds: 5)
-        let (delivered, lost) = (webhook.deliveredCount, webhook.lostCount)
+    private static func finish(_ outbox: Outbox) {
+        let isSettled = outbox.finish(withinSeconds: 5)
+        let (delivered, lost) = (outbox.deliveredCount, outbox.lostCount)
         Console.note(
-            "\(counted(delivered, "answer", "answers")) posted" + (lost > 0 ? ", \(lost) lost" : "") + (isSettled ? "" : "; the rest was given up after 5 s"))
+            "\(counted(delivered, "answer", "answers")) \(outbox.verb)" + (lost > 0 ? ", \(lost) lost" : "")
+                + (isSettled ? "" : "; \(counted(outbox.waitingCount, "answer was", "answers were")) given up after 5 s"))
     }
 }
 
