@@ -1,6 +1,7 @@
 #ifndef VIFI_FFMPEG_SHIM_H
 #define VIFI_FFMPEG_SHIM_H
 
+#include <dlfcn.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/display.h>
@@ -126,6 +127,28 @@ static inline void vifi_number_packet(AVCodecContext *context, AVPacket *packet,
 
 static inline int64_t vifi_frame_number(const AVFrame *frame) { return frame->reordered_opaque > 0 ? frame->reordered_opaque - 1 : -1; }
 #endif
+
+#define VIFI_TEXT_OF(macro) #macro
+#define VIFI_TEXT(macro) VIFI_TEXT_OF(macro)
+
+// The input format of cameras (Video4Linux), or NULL where libavdevice is not installed. The library is loaded where somebody
+// asks for a camera and never unloaded: it brings some sixty others, for screens and sound. Its version goes with
+// libavformat's.
+static inline const void *vifi_camera_format(void)
+{
+    void *library = dlopen("libavdevice.so." VIFI_TEXT(LIBAVFORMAT_VERSION_MAJOR), RTLD_NOW | RTLD_LOCAL);
+    void *make_known = library ? dlsym(library, "avdevice_register_all") : NULL;
+    if (!make_known)
+        return NULL;
+    ((void (*)(void))make_known)();
+    return av_find_input_format("v4l2");
+}
+
+// As avformat_open_input; FFmpeg 5 made the format `const`, and no pointer serves both in Swift.
+static inline int vifi_open_input(AVFormatContext **context, const char *url, const void *format, AVDictionary **options)
+{
+    return avformat_open_input(context, url, (AVInputFormat *)format, options);
+}
 
 static inline void vifi_discard_stream(AVStream *stream) { stream->discard = AVDISCARD_ALL; }
 

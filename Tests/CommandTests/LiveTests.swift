@@ -339,7 +339,9 @@ import Testing
         (["-", "--webhook", "https://h/x"], 64, "over HTTP alone"), (["-", "--webhook", "http://u:secret@h/x"], 64, "is no address such as"),
         (["-", "--webhook", "https://h/secret"], 64, "https://h/…"), (["rtsp://user:#secret@h/x"], 64, "rtsp://user:***@h/x"),
         (["rtsp://user:secret@127.0.0.1:1/x"], 66, "rtsp://user:***@127.0.0.1:1/x"), (["http://127.0.0.1:1/x"], 66, "cannot be opened"),
-        (["/dev/video0"], 64, "ffmpeg -f v4l2 -i /dev/video0 -f matroska - | vifi-prompt predict -"),
+        (["/dev/video4095"], 66, "there is no such camera"), (["-", "--camera-size", "64x48"], 64, "are about cameras"),
+        (["http://h/x", "--camera-rate", "10"], 64, "are about cameras"), (["-", "--camera-size", "64"], 64, "--camera-size"),
+        (["-", "--camera-rate", "0"], 64, "--camera-rate must be above 0"),
     ] as [([String], Int32, String)])
     func refusals(_ words: [String], _ status: Int32, _ message: String) throws {
         let outcome = try program.run(["predict", "--prompts", prompts] + words)

@@ -14,7 +14,7 @@ import VideoData
 
     @Test(arguments: [
         ("ftp://h/x", LiveError.Problem.unknownScheme("ftp")), ("file:///etc/passwd", .unknownScheme("file")), ("concat://a", .unknownScheme("concat")),
-        ("/dev/video0", .camera), ("http://", .badAddress), ("http:///x", .badAddress), ("http://h:0/", .badAddress), ("http://h:99999/", .badAddress), ("http://h:8a/", .badAddress),
+        ("/dev/video4095", .noCamera), ("http://", .badAddress), ("http:///x", .badAddress), ("http://h:0/", .badAddress), ("http://h:99999/", .badAddress), ("http://h:8a/", .badAddress),
         ("http://h/a b", .badAddress), ("http://h/a\r\nX: y", .badAddress), ("rtsp://h/ä", .badAddress), ("http://[::1/", .badAddress),
     ])
     func refused(_ text: String, _ problem: LiveError.Problem) {

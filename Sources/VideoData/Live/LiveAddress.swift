@@ -1,10 +1,12 @@
 import Files
 import Glibc
 
-/// A source that is read while it comes in, as a command line names it: `-` or a stream's URL.
+/// A source that is read while it comes in, as a command line names it: `-`, a camera's device or a stream's URL.
 package struct LiveAddress: Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
         case standardInput
+        /// A device of Video4Linux.
+        case camera
         case rtsp
         /// One container over HTTP.
         case http
@@ -18,15 +20,20 @@ package struct LiveAddress: Sendable, Equatable {
 
     /// Nil for the name of a file or folder.
     ///
-    /// - Throws: `LiveError` for cameras of this machine, URLs of other kinds, and such as no URL may be.
+    /// - Throws: `LiveError` for cameras that are not there, URLs of other kinds, and such as no URL may be.
     package init?(_ text: String) throws(LiveError) {
         if text == "-" {
             kind = .standardInput
             self.text = text
             return
         }
-        if text.hasPrefix("/dev/video"), text.dropFirst(10).allSatisfy({ $0.isASCII && $0.isNumber }), text.count > 10 {
-            throw LiveError(source: text, problem: .camera)
+        if Self.isCamera(text) {
+            kind = .camera
+            self.text = text
+            return
+        }
+        if text.hasPrefix("/dev/video"), text.dropFirst(10).allSatisfy({ $0.isASCII && $0.isNumber }), text.count > 10, !fileExists(text) {
+            throw LiveError(source: text, problem: .noCamera)
         }
         guard let end = text.firstRange(of: "://") else { return nil }
         let scheme = text[..<end.lowerBound].lowercased()
@@ -45,8 +52,25 @@ package struct LiveAddress: Sendable, Equatable {
         }
     }
 
+    /// The number that Linux gives devices of Video4Linux.
+    private static let cameraMajor: UInt64 = 81
+
+    private static func isCamera(_ path: String) -> Bool {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFCHR else { return false }
+        // C's `major` is a macro.
+        let device = UInt64(status.st_rdev)
+        return device >> 8 & 0xfff | device >> 32 & ~0xfff == cameraMajor
+    }
+
     /// What is shown to people and in answers: without the password.
-    package var shown: String { kind == .rtsp ? Self.hidden(text) : Self.shown(text) }
+    package var shown: String {
+        switch kind {
+        case .standardInput, .camera: text
+        case .rtsp: Self.hidden(text)
+        case .http, .hls: Self.shown(text)
+        }
+    }
 
     private static func path(of text: String) -> String {
         guard let end = URLOrigin.authority(of: text)?.upperBound else { return text }
@@ -71,7 +95,7 @@ package struct LiveAddress: Sendable, Equatable {
     /// Protocols that FFmpeg may use for the source, and for nothing else.
     var protocols: [String] {
         switch kind {
-        case .standardInput: []
+        case .standardInput, .camera: []
         case .rtsp: ["rtsp", "rtp", "udp", "tcp"]
         case .http, .hls:
             // A server may send from HTTP to HTTPS, never the other way. An HTTP proxy of the environment is reached by a protocol of its own.
@@ -83,6 +107,7 @@ package struct LiveAddress: Sendable, Equatable {
     var containers: [String] {
         switch kind {
         case .standardInput, .http: Demuxer.acceptedContainers + ["mpjpeg"]
+        case .camera: ["v4l2"]
         case .rtsp: ["rtsp"]
         // What segments are made of, and the sound beside them.
         case .hls: ["hls", "mpegts", "mov", "mp4", "aac", "ac3", "mp3", "webvtt"]

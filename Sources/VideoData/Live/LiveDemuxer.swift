@@ -1,5 +1,6 @@
 import CFFmpeg
 import Files
+import Glibc
 
 /// A live source that was opened, and the one video stream of it that is read.
 ///
@@ -14,10 +15,10 @@ import Files
     private static let searchTime: Int64 = 2_000_000
 
     /// - Throws: `LiveError`.
-    init(_ input: LiveInput, limits: VideoLimits) throws(LiveError) {
+    init(_ input: LiveInput, camera: CameraSettings, limits: VideoLimits) throws(LiveError) {
         _ = MediaLog.isInstalled
         self.input = input
-        let context = try unsafe Self.open(input, limits: limits)
+        let context = try unsafe Self.open(input, camera: camera, limits: limits)
         do throws(LiveError) {
             streamIndex = try unsafe Self.chooseStream(context, input, limits)
         } catch {
@@ -39,8 +40,14 @@ import Files
         unsafe vifi_io_free(own)
     }
 
-    private static func open(_ input: LiveInput, limits: VideoLimits) throws(LiveError) -> UnsafeMutablePointer<AVFormatContext> {
+    private static func open(
+        _ input: LiveInput, camera: CameraSettings, limits: VideoLimits
+    ) throws(LiveError) -> UnsafeMutablePointer<AVFormatContext> {
         let address = input.address
+        let format = address.kind == .camera ? unsafe vifi_camera_format() : nil
+        if address.kind == .camera, unsafe format == nil {
+            throw LiveError(source: input.path, problem: .noCameraLibrary(package: "libavdevice\(LIBAVFORMAT_VERSION_MAJOR)"))
+        }
         guard let allocated = unsafe avformat_alloc_context() else { throw error(vifi_error_no_memory(), of: input) }
         var io: UnsafeMutablePointer<AVIOContext>?
         if address.kind == .standardInput {
@@ -53,6 +60,8 @@ import Files
             unsafe allocated.pointee.pb = unsafe io
             unsafe allocated.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
         }
+        // Nothing could end FFmpeg's waiting for a camera.
+        if address.kind == .camera { unsafe allocated.pointee.flags |= AVFMT_FLAG_NONBLOCK }
         unsafe input.watch(allocated)
         unsafe allocated.pointee.format_whitelist = av_strdup(address.containers.joined(separator: ","))
         unsafe allocated.pointee.protocol_whitelist = av_strdup(address.protocols.joined(separator: ","))
@@ -62,11 +71,11 @@ import Files
         unsafe allocated.pointee.max_analyze_duration = searchTime
         var options: OpaquePointer?
         defer { unsafe av_dict_free(&options) }
-        for (name, value) in self.options(of: address) { unsafe av_dict_set(&options, name, value, 0) }
+        for (name, value) in self.options(of: address, camera) { unsafe av_dict_set(&options, name, value, 0) }
         var context: UnsafeMutablePointer<AVFormatContext>? = unsafe allocated
         input.expect()
         // On failure this frees the context and sets it to nil.
-        let code = unsafe avformat_open_input(&context, address.kind == .standardInput ? "" : address.text, nil, &options)
+        let code = unsafe vifi_open_input(&context, address.kind == .standardInput ? "" : address.text, format, &options)
         guard code == 0, let context = unsafe context else {
             unsafe vifi_io_free(io)
             throw error(code, of: input, isOpening: true)
@@ -80,12 +89,15 @@ import Files
         return unsafe context
     }
 
-    private static func options(of address: LiveAddress) -> [(String, String)] {
+    private static func options(of address: LiveAddress, _ camera: CameraSettings) -> [(String, String)] {
         switch address.kind {
         // Through one connection, which firewalls let through and nothing gets lost in; else by UDP.
         case .rtsp: [("rtsp_flags", "prefer_tcp")]
         // One connection a request, each through the check of what is opened.
         case .hls: [("http_persistent", "0"), ("http_multiple", "0")]
+        case .camera:
+            [("video_size", camera.size.map { "\($0.width)x\($0.height)" }), ("framerate", camera.framesPerSecond.map { "\($0)" })]
+                .compactMap { name, value in value.map { (name, $0) } }
         case .standardInput, .http: []
         }
     }
@@ -102,7 +114,8 @@ import Files
         }
         try check()
         input.expect()
-        let code = unsafe avformat_find_stream_info(context, nil)
+        // A camera says what it sends, and at which rate.
+        let code = input.address.kind == .camera ? 0 : unsafe avformat_find_stream_info(context, nil)
         guard code >= 0, input.reason == nil else { throw error(code, of: input, isOpening: true) }
         try check()
         let best = Int(unsafe av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0))
@@ -169,7 +182,11 @@ import Files
                 unsafe av_packet_unref(packet)
                 throw LiveError(source: input.path, problem: reason)
             }
-            if code == vifi_error_again() { continue }
+            if code == vifi_error_again() {
+                // A camera has no picture yet, and is asked again; within the time, unless reading is to end.
+                if input.address.kind == .camera, !input.mustStop { usleep(2000) }
+                continue
+            }
             if code == vifi_error_end_of_file() {
                 guard input.address.kind == .rtsp, !isFinite else { return false }
                 throw LiveError(source: input.path, problem: .brokenOff(reason: "its server closed the connection"))
@@ -188,7 +205,7 @@ import Files
             problem = .video(failure)
         } else if isOpening, input.address.kind == .standardInput, !input.hasReceived {
             problem = .nothing
-        } else if isOpening, code == vifi_error_invalid_data() || code == vifi_error_end_of_file() || code == vifi_error_invalid() {
+        } else if isOpening, input.address.kind != .camera, code == vifi_error_invalid_data() || code == vifi_error_end_of_file() || code == vifi_error_invalid() {
             problem = .notVideo
         } else {
             problem = isOpening ? .cannotOpen(reason: errorWords(code)) : .brokenOff(reason: errorWords(code))

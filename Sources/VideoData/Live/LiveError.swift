@@ -4,8 +4,10 @@ import Files
 package struct LiveError: ReportableError, Equatable {
     package enum Problem: Sendable, Equatable {
         case unknownScheme(String)
-        /// A device of Video4Linux, which another program reads.
-        case camera
+        /// No device has the name of a camera.
+        case noCamera
+        /// FFmpeg's library for cameras is not installed.
+        case noCameraLibrary(package: String)
         case badAddress
         /// FFmpeg's own words.
         case cannotOpen(reason: String)
@@ -33,8 +35,9 @@ package struct LiveError: ReportableError, Equatable {
 
     package var exitStatus: ExitStatus {
         switch problem {
-        case .unknownScheme, .camera, .badAddress: .usage
-        case .cannotOpen: .missingInput
+        case .unknownScheme, .badAddress: .usage
+        case .cannotOpen, .noCamera: .missingInput
+        case .noCameraLibrary: .unavailable
         case .silent, .brokenOff: .inputOutput
         case .notVideo, .noPictures, .otherOrigin, .nothing: .badData
         case .video(let problem): VideoError(path: source, problem: problem).exitStatus
@@ -56,10 +59,16 @@ package struct LiveError: ReportableError, Equatable {
         case .unknownScheme(let scheme):
             "\(name): '\(scheme.escapedForDisplay)' is no kind of source that is read live (rtsp, http, https). Let another program read it: "
                 + "ffmpeg -i URL -c copy -f matroska - | vifi-prompt predict -"
-        case .camera:
-            "\(name): cameras are read through ffmpeg: ffmpeg -f v4l2 -i \(name) -f matroska - | vifi-prompt predict -"
+        case .noCamera:
+            "\(name): there is no such camera. `ls /dev/video*` lists those that are there; containers have those that they are given."
+        case .noCameraLibrary(let package):
+            "\(name): cameras are read through FFmpeg's libavdevice, which is not here. As root: apt-get install \(package). Or let ffmpeg read it: "
+                + "ffmpeg -f v4l2 -i \(name) -f matroska - | vifi-prompt predict -"
         case .badAddress:
             "\(name): is no address. It names a host, and other characters than letters, digits and signs of ASCII are written as %20 and the like."
+        case .cannotOpen(let reason) where !source.contains("://"):
+            "\(name): cannot be opened: \(reason.escapedForDisplay). Cameras are for the group video and for one program at a time, and some devices of "
+                + "theirs give no pictures."
         case .cannotOpen(let reason):
             "\(name): cannot be opened: \(reason.escapedForDisplay). Check the address, and whether its server or camera is on"
                 + (source.hasPrefix("https:") ? " and has a certificate that this machine trusts." : ".")

@@ -116,7 +116,7 @@ final class LiveInput: MediaOrigin, @unchecked Sendable {
         unsafe context.pointee.opaque = own
         switch address.kind {
         case .http, .hls: unsafe context.pointee.io_open = openWithinOrigin
-        case .standardInput, .rtsp: unsafe vifi_forbid_nested_files(context)
+        case .standardInput, .camera, .rtsp: unsafe vifi_forbid_nested_files(context)
         }
     }
 }

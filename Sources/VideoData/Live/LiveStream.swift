@@ -29,7 +29,7 @@ import Foundation
     package init(_ request: LiveRequest, limits: VideoLimits = VideoLimits(), isCancelled: @escaping @Sendable () -> Bool) throws(LiveError) {
         self.request = request
         let input = LiveInput(request.address, timeoutSeconds: request.timeoutSeconds, limits: limits, isCancelled: isCancelled)
-        let demuxer = try LiveDemuxer(input, limits: limits)
+        let demuxer = try LiveDemuxer(input, camera: request.camera, limits: limits)
         guard let frame = unsafe av_frame_alloc(), let parameters = unsafe demuxer.stream.pointee.codecpar else {
             throw LiveError(source: input.path, problem: .video(input.error(vifi_error_no_memory()).problem))
         }

@@ -1,5 +1,18 @@
 import Foundation
 
+/// What is wanted of a camera of this machine; nil where it is what the camera does by itself.
+package struct CameraSettings: Sendable, Equatable {
+    package var size: FrameSize?
+    package var framesPerSecond: Double?
+
+    package init(size: FrameSize? = nil, framesPerSecond: Double? = nil) {
+        self.size = size
+        self.framesPerSecond = framesPerSecond
+    }
+
+    package var isEmpty: Bool { size == nil && framesPerSecond == nil }
+}
+
 /// What is wanted of a live source.
 package struct LiveRequest: Sendable {
     package var address: LiveAddress
@@ -10,6 +23,7 @@ package struct LiveRequest: Sendable {
     package var pictures: PictureRules
     /// Within which something must come; nothing is asked of standard input.
     package var timeoutSeconds: Double
+    package var camera = CameraSettings()
 
     /// - Precondition: windows in seconds.
     package init(address: LiveAddress, grids: [WindowGrid], shortSide: Int, pictures: PictureRules = PictureRules(), timeoutSeconds: Double = 10) {

@@ -8,6 +8,17 @@ enum LateWindows: String, ExpressibleByArgument, CaseIterable {
     case drop, wait
 }
 
+/// A picture's size, `1280x720`.
+struct CameraSize: ExpressibleByArgument {
+    let size: FrameSize
+
+    init?(argument: String) {
+        let sides = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+        guard sides.count == 2, sides.allSatisfy({ (1...16_384).contains($0) }) else { return nil }
+        size = FrameSize(width: sides[0], height: sides[1])
+    }
+}
+
 /// Sources that are read while they come in.
 struct LiveOptions: ParsableArguments {
     @Option(name: .customLong("for"), help: ArgumentHelp("Of a live source: end after this time.", valueName: "time"))
@@ -39,7 +50,16 @@ struct LiveOptions: ParsableArguments {
             valueName: "url"))
     var mqtt: String?
 
+    @Option(help: ArgumentHelp("Of a camera: the size of its pictures, such as 1280x720, where it has it.", valueName: "size"))
+    var cameraSize: CameraSize?
+
+    @Option(help: ArgumentHelp("Of a camera: pictures a second, where it has this rate.", valueName: "number"))
+    var cameraRate: Double?
+
+    var camera: CameraSettings { CameraSettings(size: cameraSize?.size, framesPerSecond: cameraRate) }
+
     func validate() throws {
+        if let cameraRate, !(cameraRate > 0 && cameraRate <= 1000) { throw ValidationError("--camera-rate must be above 0 and at most 1000.") }
         for (flag, span) in [("--for", duration), ("--timeout", timeout)] where span.map({ $0.unit != .seconds }) ?? false {
             throw ValidationError("\(flag) is a time, such as 60s.")
         }
@@ -49,7 +69,7 @@ struct LiveOptions: ParsableArguments {
     var given: [String] {
         [
             ("--for", duration != nil), ("--timeout", timeout != nil), ("--no-reconnect", !reconnect), ("--late", late != nil), ("--webhook", webhook != nil),
-            ("--mqtt", mqtt != nil),
+            ("--mqtt", mqtt != nil), ("--camera-size", cameraSize != nil), ("--camera-rate", cameraRate != nil),
         ].filter(\.1).map(\.0)
     }
 }

@@ -27,7 +27,7 @@ struct LivePrediction {
     ) throws -> LiveAddress? {
         let sources = try names.compactMap { name throws(LiveError) in try LiveAddress(name) }
         guard let source = sources.first else {
-            if let flag = options.given.first { throw ValidationError("\(flag) is about live sources: standard input (-), rtsp://… and http://…") }
+            if let flag = options.given.first { throw ValidationError("\(flag) is about live sources: standard input (-), cameras (/dev/video0), rtsp://… and http://…") }
             return nil
         }
         guard names.count == 1 else {
@@ -43,6 +43,7 @@ struct LivePrediction {
         for (flag, isGiven, remedy) in refused where isGiven {
             throw ValidationError("\(flag) is about videos that have an end, and \(source.shown) is read live: \(remedy).")
         }
+        if !options.camera.isEmpty, source.kind != .camera { throw ValidationError("--camera-size and --camera-rate are about cameras, such as /dev/video0.") }
         _ = try options.receivers()
         if windows.window?.unit == .frames { throw ValidationError("--window is a time for live sources, such as 2s.") }
         return source
@@ -55,9 +56,10 @@ struct LivePrediction {
         Interruption.install()
         let spans = windows.spans ?? (Self.window, Self.window.halved)
         if windows.window == nil { Console.note("Windows of \(spans.window.text) every \(spans.stride.text); --window chooses others") }
-        let request = LiveScorer.request(
+        var request = LiveScorer.request(
             address, models: models, window: spans.window, stride: spans.stride, pictures: pictures,
             timeoutSeconds: options.timeout?.count ?? (address.kind == .hls ? 30 : 10))
+        request.camera = options.camera
         // Before the source is: what it sends meanwhile would wait.
         let outboxes = try options.receivers().map { try $0.open() }
         let end = options.duration.map { ContinuousClock.now + .seconds($0.count) }

@@ -29,7 +29,7 @@ struct PredictCommand: ParsableCommand {
             "none of these", folders, live sources and the forms of answers.
             """)
 
-    @Argument(help: ArgumentHelp("Videos of any kind that FFmpeg reads, folders of frames, folders and tar archives of videos; or one live source: - (standard input), rtsp://…, http://…", valueName: "video"))
+    @Argument(help: ArgumentHelp("Videos of any kind that FFmpeg reads, folders of frames, folders and tar archives of videos; or one live source: - (standard input), /dev/video0 (a camera), rtsp://…, http://…", valueName: "video"))
     var videos: [String]
 
     @OptionGroup(title: "Prompts and classes") var subject: PredictedModelOptions
