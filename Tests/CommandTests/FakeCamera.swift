@@ -60,9 +60,9 @@ struct FakeCamera {
 
         static int is_camera(const char *path) { return name() && path && !strcmp(path, name()); }
 
-        int stat(const char *path, struct stat *result) {
-            int (*next)(const char *, struct stat *) = dlsym(RTLD_NEXT, "stat");
-            int code = next(path, result);
+        int fstatat(int folder, const char *path, struct stat *result, int flags) {
+            int (*next)(int, const char *, struct stat *, int) = dlsym(RTLD_NEXT, "fstatat");
+            int code = next(folder, path, result, flags);
             if (!code && is_camera(path)) result->st_mode = S_IFCHR | 0660, result->st_rdev = makedev(81, 0);
             return code;
         }
