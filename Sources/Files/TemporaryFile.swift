@@ -50,7 +50,7 @@ struct TemporaryFile: ~Copyable {
         let isStored = close(descriptor) == 0 || errno == EINTR
         isClosed = true
         guard isStored else { throw failure() }
-        try rename()
+        try takeName()
         do {
             try syncDirectory(target.parentDirectory)
         } catch {
@@ -59,9 +59,9 @@ struct TemporaryFile: ~Copyable {
     }
 
     /// Gives it its name without waiting for the disk.
-    consuming func nameWithoutWaiting() throws(FileError) { try rename() }
+    consuming func nameWithoutWaiting() throws(FileError) { try takeName() }
 
-    private func rename() throws(FileError) {
-        guard unsafe Glibc.rename(temporary.path, target) == 0 else { throw failure() }
+    private func takeName() throws(FileError) {
+        guard unsafe rename(temporary.path, target) == 0 else { throw failure() }
     }
 }

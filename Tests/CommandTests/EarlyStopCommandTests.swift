@@ -41,7 +41,7 @@ import Testing
 
     @Test func whatHasNoEndIsRefused() throws {
         for (words, status, said) in [
-            (["--early-stop", "0"], 78 as Int32, "early_stop is 0; it must be at least 1 epoch"),
+            (["--early-stop", "0"], 64 as Int32, "--early-stop: 0 is out of range; 1 to 100000 is allowed"),
             (["--method", "gda", "--early-stop", "2"], 64, "--early-stop cannot go with --method"),
             (["--method", "promptsrc", "--early-stop", "2"], 64, "--early-stop (training.early_stop) cannot go with --regularize promptsrc"),
         ] {

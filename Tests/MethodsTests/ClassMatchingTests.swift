@@ -29,13 +29,16 @@ import Testing
 
         var accumulator = HeadAccumulator(unitText: MutableMatrix(rows: text.classCount, columns: width))
         let expectedFrames = try fixture.floats("grad_frame_features")
+        var ofFrames: (found: [Float], expected: [Float]) = ([], [])
         for (index, clip) in clips.enumerated() {
             let found = MutableMatrix(rows: clip.rowCount, columns: width)
             logits.backward(gradient[index], ofClip: index, into: found, accumulator: &accumulator)
             // The fixture has that of the unit vectors, which features are brought to.
             let unit = MutableMatrix(rows: clip.rowCount, columns: width, Array(expectedFrames[index * size..<(index + 1) * size]))
-            expectClose(found.values, TextFeatures(clip).backward(unitGradient: unit).values, tolerance: 1e-4, "frames of clip \(index)")
+            ofFrames.found += found.values
+            ofFrames.expected += TextFeatures(clip).backward(unitGradient: unit).values
         }
+        expectClose(ofFrames.found, ofFrames.expected, tolerance: 1e-4, "frames")
         for (kind, name) in kinds.enumerated() {
             let columns = try fixture.floats("grad_\(name)")
             let classSize = sentenceCount * width

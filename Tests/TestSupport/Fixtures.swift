@@ -30,9 +30,12 @@ package struct TensorFixture {
 
     /// A tensor beside `values`: all of it, or the 256 entries that are kept of a large one.
     package func entries(_ name: String, besides values: [Float]) throws -> (actual: [Float], expected: [Float]) {
-        let sampled = name + "@at"
-        guard file.contains(sampled) else { return (values, try floats(name)) }
-        return ((0..<256).map { values[$0 * values.count / 256] }, try floats(sampled))
+        (sampled(values, as: name), try floats(file.contains(name + "@at") ? name + "@at" : name))
+    }
+
+    /// Of all values of a tensor those that the fixture keeps of `name`.
+    package func sampled(_ values: [Float], as name: String) -> [Float] {
+        file.contains(name + "@at") ? (0..<256).map { values[$0 * values.count / 256] } : values
     }
 }
 
