@@ -18,6 +18,8 @@ package enum Interruption {
     private static let echo = 300_000_000
     private static let asked = [SIGINT, SIGTERM, SIGUSR1]
     private static let hasOwnThread = Atomic<Bool>(false)
+    /// Zero until it runs.
+    private static let ownThread = Atomic<UInt>(0)
 
     private static let isInstalled = Atomic<Bool>(false)
 
@@ -25,12 +27,16 @@ package enum Interruption {
     /// save should; files that are half written go with it.
     package static func install() {
         isInstalled.store(true, ordering: .relaxed)
-        // Libraries start threads before the program does, MPI's among them, and those block nothing: where one of them
-        // takes the signal, it asks, too. None of them computes with oneDNN.
+        if hasOwnThread.load(ordering: .relaxed) { return handOn(asked) }
         for number in asked { signal(number) { Interruption.ask($0) } }
-        guard !hasOwnThread.load(ordering: .relaxed) else { return }
         // A parent that blocks signals, as some job managers and test runners do, hands that on.
         mask(SIG_UNBLOCK, asked)
+    }
+
+    /// Libraries start threads before the program does, OpenBLAS's and MPI's among them, and those block nothing: where the system
+    /// chooses one of them, it passes the signal to the thread that takes all. None of them computes with oneDNN.
+    private static func handOn(_ numbers: [Int32]) {
+        for number in numbers { signal(number) { pthread_kill(Interruption.ownThread.load(ordering: .relaxed), $0) } }
     }
 
     /// Only atomics, the clock and _exit: also called where a signal has stopped a thread anywhere.
@@ -52,6 +58,7 @@ package enum Interruption {
         // What the parent has switched off, as `nohup` and background jobs of scripts do, stays so; asking is another thing.
         let ignored = taken.filter(isIgnored)
         let isStarted = startThread {
+            ownThread.store(pthread_self(), ordering: .relaxed)
             while true {
                 let number = wait()
                 if isInstalled.load(ordering: .relaxed), asked.contains(number) {
@@ -63,6 +70,8 @@ package enum Interruption {
         }
         guard isStarted else { return }
         mask(SIG_BLOCK, taken)
+        while ownThread.load(ordering: .relaxed) == 0 { sched_yield() }
+        handOn(taken.filter { !ignored.contains($0) })
         hasOwnThread.store(true, ordering: .relaxed)
     }
 

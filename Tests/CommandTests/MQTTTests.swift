@@ -87,7 +87,7 @@ import Testing
         func me(_ password: String) -> String { "VIFI_PROMPT_MQTT_USER=me VIFI_PROMPT_MQTT_PASSWORD=\(password)" }
         for environment in ["", me("other-secret")] {
             let outcome = try predict(root + "/cameras/x", environment: environment)
-            #expect(outcome.status == 69 && outcome.output == "" && outcome.messages.contains("the broker refuses: Not authorized"), "\(outcome.messages)")
+            #expect(outcome.status == 69 && !outcome.output.contains("\"answer\"") && outcome.messages.contains("the broker refuses: Not authorized"), "\(outcome.messages)")
             #expect(outcome.messages.contains("VIFI_PROMPT_MQTT_USER") && !outcome.messages.contains("secret"), "\(outcome.messages)")
         }
         let allowed = try predict(root + "/cameras/x", environment: me("secret"))
@@ -172,7 +172,7 @@ import Testing
     /// A first connection that does not come about ends the command before anything is read.
     @Test(.enabled(if: isBuilt, "the build has no MQTT")) func nobodyListens() throws {
         let outcome = try predict("mqtt://127.0.0.1:\(try freePort())/x")
-        #expect(outcome.status == 69 && outcome.output == "" && !outcome.messages.contains("Reading"), "\(outcome.messages)")
+        #expect(outcome.status == 69 && !outcome.output.contains("\"answer\"") && !outcome.messages.contains("Reading"), "\(outcome.messages)")
         #expect(outcome.messages.contains("the broker cannot be reached: Connection refused. Check host and port"), "\(outcome.messages)")
     }
 
