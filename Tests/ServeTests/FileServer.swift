@@ -31,6 +31,7 @@ final class FileServer: @unchecked Sendable {
         Thread.detachNewThread { [weak self, descriptor] in
             while true {
                 let client = accept(descriptor, nil, nil)
+                if client < 0, errno == EINTR || errno == ECONNABORTED { continue }
                 guard client >= 0 else { return }
                 self?.serve(client)
                 close(client)
@@ -51,6 +52,7 @@ final class FileServer: @unchecked Sendable {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while head.range(of: Data("\r\n\r\n".utf8)) == nil {
             let count = recv(client, &buffer, buffer.count, 0)
+            if count < 0, errno == EINTR { continue }
             if count <= 0 { return }
             head += buffer[..<count]
         }
@@ -59,6 +61,7 @@ final class FileServer: @unchecked Sendable {
         let end = head.range(of: Data("\r\n\r\n".utf8))?.upperBound ?? head.endIndex
         while head.count < end + bodyLength {
             let count = recv(client, &buffer, buffer.count, 0)
+            if count < 0, errno == EINTR { continue }
             if count <= 0 { return }
             head += buffer[..<count]
         }
@@ -70,6 +73,7 @@ final class FileServer: @unchecked Sendable {
             var sent = 0
             while sent < bytes.count {
                 let count = send(client, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+                if count < 0, errno == EINTR { continue }
                 if count <= 0 { return }
                 sent += count
             }

@@ -50,7 +50,7 @@ import Testing
         #expect(results.count == 5)
         for prediction in results.prefix(3) {
             let found = try #require(prediction["result"] as? [[String: Any]])
-            #expect(found.count == segments.count)
+            #expect(found.count == segments.count, "\(server.log)")
             for (result, segment) in zip(found, segments) {
                 let value = try #require(result["value"] as? [String: Any])
                 let range = try #require((value["ranges"] as? [[String: Int]])?.first)

@@ -13,6 +13,7 @@ final class RunningServer: @unchecked Sendable {
     /// As it was printed.
     let address: String
     let process: Process
+    private let messages: String
 
     /// The pocket world's CLIP, which answers.
     static let backbone = packageRoot + "/Checkpoints/pocket-bridged.safetensors"
@@ -27,7 +28,7 @@ final class RunningServer: @unchecked Sendable {
     private init(_ program: Program, _ arguments: [String], _ environment: [String: String]) throws {
         self.program = program
         let (process, streams) = try program.start(Program.path, ["serve", "--port", "0"] + arguments, environment: environment)
-        self.process = process
+        (self.process, messages) = (process, streams[1])
         func text(_ stream: Int) -> String { (try? String(contentsOfFile: streams[stream], encoding: .utf8)) ?? "" }
         let deadline = Date(timeIntervalSinceNow: 120)
         var printed = ""
@@ -42,6 +43,9 @@ final class RunningServer: @unchecked Sendable {
     }
 
     deinit { if process.isRunning { process.terminate() } }
+
+    /// What it has said so far.
+    var log: String { (try? String(contentsOfFile: messages, encoding: .utf8)) ?? "" }
 
     var client: HTTPClient { HTTPClient(port: port) }
 
