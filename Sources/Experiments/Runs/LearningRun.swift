@@ -65,7 +65,7 @@ package struct LearningRun {
         var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: request.saveInterval)
         // Videos whose cached prefixes stay in memory are read once: there is no need to keep them, too.
         let meetsVideosAgain = caching.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
-        let clips = try trainingLoader(cacheBytes: meetsVideosAgain ? cacheBytes : 0)
+        let clips = trainingLoader(epochs: configuration.epochs, cacheBytes: meetsVideosAgain ? cacheBytes : 0)
         clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         context.note(
@@ -197,8 +197,9 @@ package struct LearningRun {
     }
 
     /// Training clips, drawn and blended as the recipe says.
-    package func trainingLoader(cacheBytes: Int) throws -> ClipLoader {
-        let epochs = try settings.trainingConfiguration(clipCount: data.train.clips.count).epochs
+    ///
+    /// - Parameter epochs: of the run, over which numbers of frames are shared out.
+    package func trainingLoader(epochs: Int, cacheBytes: Int) -> ClipLoader {
         let recipe = settings.recipe
         var samplerOfEpoch: (@Sendable (Int) -> FrameSampler)?
         if let schedule = recipe.training.framesSchedule {
@@ -207,7 +208,7 @@ package struct LearningRun {
         return ClipLoader(
             list: data.train, reader: reader, sampler: settings.sampler,
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
-            configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo),
+            configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: recipe.data.onBadVideo),
             samplerOfEpoch: samplerOfEpoch)
     }
 

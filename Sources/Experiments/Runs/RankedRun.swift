@@ -13,7 +13,7 @@ extension LearningRun {
         try agreeOnInputs(sequences)
         var state = TrainingState()
         try shareStart(&state, task.optimizer, isResumed: false)
-        let clips = try trainingLoader(cacheBytes: cacheBytes)
+        let clips = trainingLoader(epochs: configuration.epochs, cacheBytes: cacheBytes)
         clips.badVideos.restore(state.badVideos)
         context.cancellation.arm()
         let valLoader = data.val.map { evaluationLoader($0) }

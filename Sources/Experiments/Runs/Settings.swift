@@ -43,7 +43,8 @@ package enum SettingsError: ReportableError {
     package var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .notWithBatchLoss,
-            .earlyStopWithAverage, .fixedFramesChange, .tooManyBackwardFrames, .backwardFramesWithout, .scheduleEnds, .scheduleWith, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
+            .earlyStopWithAverage, .fixedFramesChange, .tooManyBackwardFrames, .backwardFramesWithout, .scheduleEnds, .scheduleWith,
+            .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns, .noLogitBias: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
