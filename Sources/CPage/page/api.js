@@ -90,7 +90,6 @@ export const deleteClip = (set, id) => request("DELETE", clipPath(set, id))
 export const videoURL = (set, id) => `${clipPath(set, id)}/video`
 export const pictureURL = (set, id) => `${clipPath(set, id)}/picture`
 
-
 /** What can answer, and the files of watched folders that cannot, with their faults. */
 export async function prompts() {
   const { prompts, faults } = await request("GET", "/v1/prompts")

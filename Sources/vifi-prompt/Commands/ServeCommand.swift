@@ -132,7 +132,7 @@ struct ServeCommand: ParsableCommand {
             guard parts.count == 2, (1...64).contains(parts[0].utf8.count), parts[0].utf8.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 45 || $0 == 95 })
             else { throw ValidationError("--source takes a name of letters, digits, hyphens and underscores, and an address, such as gate=rtsp://camera/stream.") }
             guard let address = try LiveAddress(parts[1]), address.kind != .standardInput else {
-                throw ValidationError("--source \(parts[0])=…: is no address of a live source. Such begin with rtsp://, http:// or https://.")
+                throw ValidationError("--source \(parts[0])=…: is no address of a live source. Such begin with rtsp://, http:// or https://; a camera of this machine is /dev/video0 and the like.")
             }
             guard !found.contains(where: { $0.name == parts[0] }) else { throw ValidationError("--source \(parts[0])=… is given twice. Choose another name.") }
             found.append((parts[0], address))
